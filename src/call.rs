@@ -1,0 +1,45 @@
+//! One invocation on its way: what is known of it, and its report as far as it is written.
+
+use std::time::{Duration, Instant};
+
+use crate::context::{Context, Facts};
+use crate::error::{ErrorKind, Phase};
+use crate::limits::Limits;
+use crate::report::Report;
+
+/// Stands for a time-out beyond what the clock can count.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// One invocation on its way.
+pub(crate) struct Call {
+    pub(crate) context: Context,
+    pub(crate) report: Box<Report>,
+    pub(crate) arrived: Instant,
+    /// What the caller gave it, whatever the function's own limits are.
+    callers_deadline: Option<Instant>,
+}
+
+impl Call {
+    pub(crate) fn new(context: Context) -> Self {
+        let mut report = Box::new(Report::new(context.request_id(), Facts::nobodys()));
+        report.tenant = context.tenant_key().clone();
+        report.attempt = context.attempt();
+        Self { callers_deadline: context.deadline(), context, report, arrived: Instant::now() }
+    }
+
+    /// Returns until when the event may wait to start.
+    pub(crate) fn queue_deadline(&self, limits: &Limits) -> Instant {
+        self.deadline(self.arrived, limits.queue_timeout)
+    }
+
+    /// Returns when a phase must be over that begins now and may take so long.
+    pub(crate) fn deadline(&self, from: Instant, timeout: Duration) -> Instant {
+        let own = from.checked_add(timeout).unwrap_or_else(|| from + FAR);
+        self.callers_deadline.map_or(own, |callers| callers.min(own))
+    }
+
+    /// Makes the error for a deadline that passed.
+    pub(crate) fn timed_out(&self, phase: Phase, since: Instant, deadline: Instant) -> ErrorKind {
+        ErrorKind::TimedOut { phase, limit: deadline.saturating_duration_since(since) }
+    }
+}

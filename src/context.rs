@@ -1,0 +1,338 @@
+//! What is known of one invocation.
+
+use std::cell::Cell;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::error::{Error, ErrorKind};
+
+/// Longest tenant name.
+const MAX_TENANT: usize = 256;
+
+/// Names one invocation: unique, sortable by time, written as a UUID of version 7.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(u128);
+
+thread_local! {
+    /// A random start for this thread, and how many ids it has made.
+    static SEQUENCE: Cell<(u64, u64)> = Cell::new((RandomState::new().build_hasher().finish(), 0));
+}
+
+impl RequestId {
+    /// Makes a new one; no lock, no system call for randomness.
+    #[allow(clippy::new_without_default, reason = "each call answers another value")]
+    pub fn new() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ms = since.as_millis() & 0xffff_ffff_ffff;
+        // What is below the millisecond, in steps of 244 ns, keeps ids of one thread in order.
+        let fraction = u128::from(since.subsec_nanos() % 1_000_000) * 4096 / 1_000_000;
+        let random = u128::from(next_random()) & ((1 << 62) - 1);
+        Self(ms << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
+    }
+
+    /// Returns the id as a number.
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
+/// A permutation of a counter from a random start: never the same twice on one thread, and two threads meet
+/// only by the chance of 2^-62 for each pair of ids of one 244 ns.
+fn next_random() -> u64 {
+    let (start, count) = SEQUENCE.get();
+    SEQUENCE.set((start, count.wrapping_add(1)));
+    let mut z = start.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for nibble in 0..32 {
+            if matches!(nibble, 8 | 12 | 16 | 20) {
+                at += 1;
+            }
+            text[at] = HEX[(self.0 >> (124 - 4 * nibble) & 15) as usize];
+            at += 1;
+        }
+        f.write_str(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is known of a function's version, shared by all its invocations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) name: String,
+    pub(crate) version: u64,
+    pub(crate) memory_limit: u64,
+}
+
+thread_local! {
+    static NOBODYS: Arc<Facts> = Arc::default();
+}
+
+impl Facts {
+    /// The facts before a function is found; one for each thread, so that none of them fight over its count.
+    pub(crate) fn nobodys() -> Arc<Self> {
+        NOBODYS.with(Arc::clone)
+    }
+}
+
+/// What is known of one invocation.
+///
+/// The caller may set a tenant, an earlier deadline, a trace parent and attributes; the runtime fills in the
+/// rest, and hands the whole to native handlers, granted functions and, on request, to guests.
+///
+/// ```
+/// use std::time::Duration;
+/// use fnhost::Context;
+///
+/// let context = Context::new()
+///     .with_tenant("acme")
+///     .with_timeout(Duration::from_millis(250))
+///     .with_attribute("color", "blue");
+/// assert_eq!(context.tenant(), Some("acme"));
+/// assert_eq!(context.attribute("color"), Some("blue"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Context {
+    request_id: RequestId,
+    facts: Option<Arc<Facts>>,
+    attempt: u32,
+    deadline: Option<Instant>,
+    tenant: Option<Arc<str>>,
+    traceparent: Option<Arc<str>>,
+    attributes: Vec<(String, String)>,
+}
+
+impl Context {
+    /// Makes a context that says nothing yet, with a request id of its own.
+    #[allow(clippy::new_without_default, reason = "each call answers another request id")]
+    pub fn new() -> Self {
+        Self {
+            request_id: RequestId::new(),
+            facts: None,
+            attempt: 1,
+            deadline: None,
+            tenant: None,
+            traceparent: None,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// Sets whose event this is; 1 to 256 bytes. A reused guest never serves two tenants.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Sets when the answer must be there; the function's own limits hold as well.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets how long the caller waits from now on.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let now = Instant::now();
+        match now.checked_add(timeout) {
+            Some(deadline) => self.with_deadline(deadline),
+            None => self,
+        }
+    }
+
+    /// Sets the W3C trace parent, `00-<trace>-<parent>-<flags>`.
+    #[must_use]
+    pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
+        self.traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// Sets an attribute that the handler can ask for; the last of a name holds.
+    #[must_use]
+    pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        match self.attributes.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.attributes.push((name, value)),
+        }
+        self
+    }
+
+    /// Returns the name of this invocation.
+    pub fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+
+    /// Returns the function's name; empty outside of an invocation.
+    pub fn function(&self) -> &str {
+        self.facts.as_ref().map_or("", |facts| &facts.name)
+    }
+
+    /// Returns the function's version; 0 outside of an invocation.
+    pub fn version(&self) -> u64 {
+        self.facts.as_ref().map_or(0, |facts| facts.version)
+    }
+
+    /// Returns which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Returns when the answer must be there.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Returns the time left; the longest there is where no deadline is known.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Returns the function's memory limit in bytes; 0 outside of an invocation.
+    pub fn memory_limit(&self) -> u64 {
+        self.facts.as_ref().map_or(0, |facts| facts.memory_limit)
+    }
+
+    /// Returns whose event this is.
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// Returns the W3C trace parent.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.traceparent.as_deref()
+    }
+
+    /// Returns an attribute that the caller set.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns all attributes that the caller set.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Checks what the caller set.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Some(tenant) = &self.tenant
+            && (tenant.is_empty() || tenant.len() > MAX_TENANT)
+        {
+            return Err(invalid("tenant", format!("{} bytes long; give 1 to {MAX_TENANT}", tenant.len())));
+        }
+        if let Some(traceparent) = &self.traceparent
+            && !is_traceparent(traceparent)
+        {
+            let reason = "is not 00-<32 hex>-<16 hex>-<2 hex> in lower case with ids that are not all zero";
+            return Err(invalid("traceparent", reason.into()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fill_in(&mut self, facts: Arc<Facts>, deadline: Instant) {
+        self.facts = Some(facts);
+        self.deadline = Some(deadline);
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    pub(crate) fn tenant_key(&self) -> &Option<Arc<str>> {
+        &self.tenant
+    }
+}
+
+fn invalid(attribute: &str, reason: String) -> Error {
+    ErrorKind::InvalidEvent { attribute: attribute.into(), reason }.into()
+}
+
+fn is_traceparent(text: &str) -> bool {
+    let hex = |part: &str, len: usize| {
+        part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let some = |part: &str| part.bytes().any(|b| b != b'0');
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts[..] {
+        [version, trace, parent, flags] => {
+            version == "00"
+                && hex(trace, 32)
+                && some(trace)
+                && hex(parent, 16)
+                && some(parent)
+                && hex(flags, 2)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn request_ids_are_unique_sorted_and_uuids() {
+        let ids: Vec<RequestId> = (0..10_000).map(|_| RequestId::new()).collect();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+        let ordered = ids.windows(2).filter(|pair| pair[0] >> 64 <= pair[1] >> 64).count();
+        assert!(ordered >= ids.len() - 2, "a clock that is set back disturbs at most a step");
+        let text = ids[0].to_string();
+        assert_eq!((text.len(), &text[14..15]), (36, "7"));
+        assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
+    }
+
+    impl std::ops::Shr<u32> for RequestId {
+        type Output = u128;
+        fn shr(self, by: u32) -> u128 {
+            self.0 >> by
+        }
+    }
+
+    #[test]
+    fn a_trace_parent_is_checked() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(Context::new().with_traceparent(trace).check().is_ok());
+        for wrong in [
+            "",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            let error = Context::new().with_traceparent(wrong).check().unwrap_err();
+            assert!(error.to_string().contains("traceparent"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_has_a_length() {
+        assert!(Context::new().with_tenant("").check().is_err());
+        assert!(Context::new().with_tenant("x".repeat(257)).check().is_err());
+        assert!(Context::new().with_tenant("x".repeat(256)).check().is_ok());
+    }
+
+    #[test]
+    fn the_last_attribute_of_a_name_holds() {
+        let context = Context::new().with_attribute("a", "1").with_attribute("a", "2");
+        assert_eq!(context.attributes().collect::<Vec<_>>(), [("a", "2")]);
+    }
+}

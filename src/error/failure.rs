@@ -1,0 +1,70 @@
+//! What a handler says when it cannot answer.
+
+use std::fmt;
+
+use crate::error::escape::Escaped;
+
+/// A handler's own failure: what kind, why, and whether trying again may help.
+///
+/// Every standard error becomes one with `?`; its kind is then `error`, and it is not retryable.
+///
+/// ```
+/// use fnhost::Failure;
+///
+/// let failure = Failure::new("out-of-stock", "no more of sku 7").with_retryable(true);
+/// assert_eq!(failure.to_string(), "out-of-stock: no more of sku 7");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    kind: String,
+    message: String,
+    retryable: bool,
+}
+
+impl Failure {
+    /// Makes a failure that is not retryable.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind: kind.into(), message: message.into(), retryable: false }
+    }
+
+    /// Says whether trying again may help; false unless set.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.retryable = retryable;
+        self
+    }
+
+    /// Returns the kind as the handler gave it.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Returns the message as the handler gave it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Tells whether the handler said that trying again may help.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// Returns the failure as JSON, as the bytes contract hands it to a guest.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::json!({ "kind": self.kind, "message": self.message, "retryable": self.retryable })
+            .to_string()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", Escaped(&self.kind), Escaped(&self.message))
+    }
+}
+
+// `Failure` itself is no `std::error::Error`, so that this conversion can exist and `?` works in handlers.
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new("error", error.to_string())
+    }
+}

@@ -1,0 +1,64 @@
+//! One invocation's papers: opened when the event comes, closed once with its ending.
+
+use crate::call::Call;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Response};
+use crate::report::{Observer, Outcome, Report, tell};
+
+/// One invocation's papers; dropping them unclosed is the ending of a caller that went away.
+pub(crate) struct Docket<'a> {
+    observers: &'a [Observer],
+    call: Option<Call>,
+}
+
+impl<'a> Docket<'a> {
+    pub(crate) fn open(observers: &'a [Observer], context: Context, event: &Event) -> Self {
+        let mut call = Call::new(context);
+        call.report.event_id = event.id().into();
+        call.report.bytes_in = event.body().len() as u64;
+        Self { observers, call: Some(call) }
+    }
+
+    pub(crate) fn call(&mut self) -> &mut Call {
+        self.call.as_mut().expect("it leaves only with the docket")
+    }
+
+    /// Closes the papers with the ending, tells it to all observers, and hands the report over with it.
+    pub(crate) fn close(mut self, ended: Result<Response, ErrorKind>) -> Result<Response, Error> {
+        let call = self.call.take().expect("a docket is closed once");
+        let mut report = call.report;
+        match ended {
+            Ok(mut response) => {
+                report.bytes_out = report.bytes_out.max(response.bytes().len() as u64);
+                let report = self.conclude(report, call.arrived, Outcome::Success);
+                response.set_report(report);
+                Ok(response)
+            }
+            Err(kind) => {
+                let report = self.conclude(report, call.arrived, Outcome::Error(kind.name()));
+                Err(Error::with_report(kind, report))
+            }
+        }
+    }
+
+    fn conclude(
+        &self,
+        mut report: Box<Report>,
+        arrived: std::time::Instant,
+        outcome: Outcome,
+    ) -> Box<Report> {
+        report.total = arrived.elapsed();
+        report.outcome = outcome;
+        tell(self.observers, &report);
+        report
+    }
+}
+
+impl Drop for Docket<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            let _ = self.conclude(call.report, call.arrived, Outcome::Error(ErrorKind::Cancelled.name()));
+        }
+    }
+}

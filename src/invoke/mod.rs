@@ -1,0 +1,205 @@
+//! The path of one invocation: resolve, admit, call, conclude.
+//!
+//! It promises that every event has exactly one ending, of which every observer hears, and that a future dropped
+//! at any await leaves nothing behind: no permit, no guest, no count. It cannot tell a guest from a closure in
+//! Rust: both are a [`Callee`].
+
+mod docket;
+pub(crate) mod native;
+mod stream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use crate::admission::{Amount, Gate, Refused, Ticket};
+use crate::body::Writer;
+use crate::call::Call;
+use crate::clock::{Cut, Face};
+use crate::context::{Context, Facts};
+use crate::error::{Error, ErrorKind, Payload, Phase, ThrottleReason};
+use crate::event::{Event, Response};
+use crate::invoke::docket::Docket;
+pub use crate::invoke::stream::ResponseStream;
+pub(crate) use crate::invoke::stream::{Reaper, stream};
+use crate::lane;
+use crate::limits::Limits;
+use crate::registry::{Entry, Slot, Target};
+use crate::report::Observer;
+
+/// What serves events, once they may start.
+pub(crate) trait Callee: Send + Sync + 'static {
+    /// Serves one event; the permit is held while it does.
+    fn call(
+        &self,
+        call: &mut Call,
+        event: Event,
+        sink: Option<Writer>,
+        lane: usize,
+    ) -> impl Future<Output = Result<Response, ErrorKind>> + Send;
+}
+
+/// One version of a function, ready to serve.
+pub(crate) struct Deployment<C> {
+    /// One for each lane; see [`Slot`].
+    pub(crate) facts: Box<[Arc<Facts>]>,
+    pub(crate) limits: Limits,
+    /// The function's concurrency, and its queue.
+    pub(crate) gate: Gate,
+    pub(crate) max_waiting: usize,
+    pub(crate) callee: C,
+}
+
+/// What all invocations of a runtime share.
+pub(crate) struct Desk {
+    pub(crate) face: Arc<Face>,
+    pub(crate) observers: Vec<Observer>,
+    pub(crate) closed: AtomicBool,
+}
+
+/// Where a handler's events go; resolved once.
+pub(crate) struct Route<C> {
+    pub(crate) target: Target,
+    pub(crate) way: Way<C>,
+}
+
+/// How the version is found.
+///
+/// Neither holds a deployment: one that is removed is freed, whatever handlers there are.
+pub(crate) enum Way<C> {
+    /// The newest version of a name when the event comes.
+    Newest(Arc<Entry<Deployment<C>>>),
+    /// One version.
+    Pinned(Arc<Entry<Deployment<C>>>, u64),
+}
+
+impl<C> Clone for Route<C> {
+    fn clone(&self) -> Self {
+        let way = match &self.way {
+            Way::Newest(entry) => Way::Newest(Arc::clone(entry)),
+            Way::Pinned(entry, version) => Way::Pinned(Arc::clone(entry), *version),
+        };
+        Self { target: self.target.clone(), way }
+    }
+}
+
+impl<C> Route<C> {
+    pub(crate) fn resolve(&self, lane: usize) -> Option<Arc<Slot<Deployment<C>>>> {
+        match &self.way {
+            Way::Newest(entry) => entry.newest(lane),
+            Way::Pinned(entry, version) => entry.version(*version, lane),
+        }
+    }
+}
+
+/// Takes one event through to its ending.
+pub(crate) async fn start<C: Callee>(
+    desk: &Desk,
+    route: &Route<C>,
+    (context, event): (Context, Event),
+    sink: Option<Writer>,
+) -> Result<Response, Error> {
+    let mut docket = Docket::open(&desk.observers, context, &event);
+    let ended = run(desk, route, docket.call(), event, sink).await;
+    docket.close(ended)
+}
+
+async fn run<C: Callee>(
+    desk: &Desk,
+    route: &Route<C>,
+    call: &mut Call,
+    event: Event,
+    sink: Option<Writer>,
+) -> Result<Response, ErrorKind> {
+    let lane = lane::home();
+    loop {
+        let slot = resolve(desk, route, call, lane)?;
+        let deployment = &*slot.deployment;
+        check(deployment, call, &event)?;
+        match admit(desk, deployment, call).await? {
+            Some(permit) => {
+                let ended = deployment.callee.call(call, event, sink, lane).await;
+                drop(permit);
+                return ended;
+            }
+            // It was removed while the event came; a name may have another version by now.
+            None if matches!(route.way, Way::Pinned(..)) => return Err(unknown(&route.target)),
+            None => {}
+        }
+    }
+}
+
+fn resolve<C>(
+    desk: &Desk,
+    route: &Route<C>,
+    call: &mut Call,
+    lane: usize,
+) -> Result<Arc<Slot<Deployment<C>>>, ErrorKind> {
+    let slot = route.resolve(lane);
+    call.report.facts = match &slot {
+        Some(slot) => Arc::clone(&slot.deployment.facts[lane % slot.deployment.facts.len()]),
+        None => Arc::new(Facts { name: route.target.name.clone(), ..Facts::default() }),
+    };
+    if desk.closed.load(SeqCst) {
+        return Err(ErrorKind::ShuttingDown);
+    }
+    slot.ok_or_else(|| unknown(&route.target))
+}
+
+fn check<C>(deployment: &Deployment<C>, call: &mut Call, event: &Event) -> Result<(), ErrorKind> {
+    event.check().and_then(|()| call.context.check()).map_err(Error::into_kind)?;
+    let (size, limit) = (call.report.bytes_in, deployment.limits.event);
+    if size > limit {
+        return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit, size });
+    }
+    call.context.fill_in(Arc::clone(&call.report.facts), call.queue_deadline(&deployment.limits));
+    Ok(())
+}
+
+/// Waits for a permit; none when the function was removed.
+async fn admit<'a, C>(
+    desk: &Desk,
+    deployment: &'a Deployment<C>,
+    call: &mut Call,
+) -> Result<Option<Ticket<'a>>, ErrorKind> {
+    let one = Amount::new(1, 0);
+    if let Some(permit) = deployment.gate.try_take(one) {
+        return Ok(Some(permit));
+    }
+    let deadline = call.queue_deadline(&deployment.limits);
+    let waited = desk.face.race(deadline, deployment.gate.take(one)).await;
+    call.report.queued = call.arrived.elapsed();
+    match waited {
+        Ok(Ok(permit)) => Ok(Some(permit)),
+        Ok(Err(Refused::Closed)) if desk.closed.load(SeqCst) => Err(ErrorKind::ShuttingDown),
+        Ok(Err(Refused::Closed)) => Ok(None),
+        Ok(Err(Refused::QueueFull)) => Err(ErrorKind::Throttled {
+            reason: ThrottleReason::QueueFull { limit: deployment.max_waiting },
+            retry_after: deployment.limits.timeout.min(RETRY_AFTER),
+        }),
+        Err(Cut::Deadline) => Err(call.timed_out(Phase::Queue, call.arrived, deadline)),
+        Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
+    }
+}
+
+/// A full queue has usually moved on by then.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+pub(crate) fn unknown(target: &Target) -> ErrorKind {
+    let hint = "nothing of that name is deployed, or it was removed; `runtime.functions()` lists all".into();
+    ErrorKind::UnknownFunction { target: target.to_string(), hint }
+}
+
+/// Closes the gates and waits until nothing is out any more, but only until the deadline; answers how many
+/// events were left then.
+pub(crate) async fn drain<C>(desk: &Desk, deployments: &[Arc<Deployment<C>>], deadline: Instant) -> usize {
+    deployments.iter().for_each(|deployment| deployment.gate.close());
+    for deployment in deployments {
+        // The clock is cancelled only after this, and the deadline is what is asked next.
+        let _ = desk.face.race(deadline, deployment.gate.drained()).await;
+    }
+    deployments
+        .iter()
+        .map(|deployment| deployment.gate.out().units() as usize + deployment.gate.waiting())
+        .sum()
+}

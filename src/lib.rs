@@ -1,0 +1,87 @@
+//! fnhost runs functions that a program does not trust, inside the program's own process.
+//!
+//! A host adds this crate, deploys handlers compiled to WebAssembly, and sends them events. Every handler runs in
+//! a sandbox of its own with a memory limit and a deadline; a brand-new sandbox costs microseconds, so isolation
+//! is the default and not a luxury.
+//!
+//! ```
+//! use fnhost::{Event, Function, Runtime};
+//!
+//! // The smallest guest: it answers the body that it was given. Real ones are compiled from any language.
+//! const ECHO: &str = r#"(module
+//!     (memory (export "memory") 1)
+//!     (func (export "fnhost_alloc") (param i32) (result i32) i32.const 0)
+//!     (func (export "fnhost_handle") (param i32 i32) (result i64) local.get 1 i64.extend_i32_u))"#;
+//!
+//! let runtime = Runtime::builder().places(16).build()?;
+//! let deployed = runtime.block_on(runtime.deploy(Function::wasm("echo", ECHO)))?;
+//! let echo = runtime.handler("echo")?;
+//!
+//! let response = echo.invoke_blocking(Event::bytes("greeting", "hello"))?;
+//! assert_eq!((deployed.version(), response.text()?), (1, "hello"));
+//! println!("{}", response.report());
+//! # Ok::<(), fnhost::Error>(())
+//! ```
+//!
+//! # The tour
+//!
+//! A [`Function`] is code with limits and policies. [`Runtime::deploy`] compiles it and makes it a version;
+//! [`Runtime::handler`] gives a [`Handler`], which takes an [`Event`] and answers a [`Response`], each with a
+//! [`Report`] of what it cost. What went wrong is an [`Error`], whose kind says what to do next. A [`Context`]
+//! carries what is known of one invocation: tenant, deadline, trace, attributes.
+//!
+//! Code speaks one of three contracts, found out from the code itself: a typed component (`fnhost:function`), a
+//! command with stdin and stdout, or a core module with bytes in and bytes out. The guide `docs/contracts.md`
+//! in the repository says exactly how.
+//!
+//! # The house
+//!
+//! Modules stand here in reading order; each imports only what stands above it.
+//!
+//! - Words, plain values: clock and limits, context, report, error, body, event.
+//! - Parts, each useful alone: `admission` (may this start now), `pool` (a bounded set of guests), `registry`
+//!   (names and versions), `host` (what guests may ask of the host).
+//! - Guests: `wasm`, the only folder that knows the engine.
+//! - Flow: `invoke`, the path of one invocation: resolve, admit, call, conclude.
+//! - Edges: `function`, what is deployed; `runtime`, what holds everything together.
+//!
+//! # Executors and threads
+//!
+//! It runs under any async executor and on plain threads ([`Handler::invoke_blocking`], [`Runtime::block_on`]). A
+//! guest runs on the thread that polls its call and yields at least each millisecond. A runtime starts one thread
+//! for its clock, one more when a guest first needs timers or files, and one for idle guests when some are kept.
+//! Nothing reads environment variables, sets globals or prints; the engine itself installs handlers for SIGSEGV,
+//! SIGILL and SIGFPE once in the process.
+
+mod lane;
+mod block_on;
+mod limits;
+mod error;
+mod context;
+mod report;
+mod clock;
+mod body;
+mod event;
+mod call;
+mod admission;
+mod pool;
+mod registry;
+mod host;
+mod wasm;
+mod invoke;
+mod function;
+mod runtime;
+
+pub use bytes::Bytes;
+
+pub use crate::context::{Context, RequestId};
+pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
+pub use crate::event::{Event, Extension, Response};
+pub use crate::function::{Access, Function, IntoCode, Isolation};
+pub use crate::invoke::ResponseStream;
+pub use crate::limits::Limits;
+pub use crate::report::{Outcome, Report, Start};
+pub use crate::runtime::{
+    Deployed, Description, FunctionInfo, Handler, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats,
+};
+pub use crate::wasm::Contract;

@@ -1,0 +1,109 @@
+//! Exclusive use of one guest.
+
+use std::time::Instant;
+
+use crate::admission::{Amount, Ticket};
+use crate::pool::shelf::Idle;
+use crate::pool::{Berth, Pool, Tenant};
+
+/// Room for a guest that is still to be made; dropping it gives the room back.
+#[must_use]
+pub(crate) struct Vacancy<'a, G: Send + 'static> {
+    pool: &'a Pool<G>,
+    room: Ticket<'a>,
+    berth: Berth<'a, G>,
+    lane: usize,
+}
+
+impl<'a, G: Send + 'static> Vacancy<'a, G> {
+    pub(super) fn new(pool: &'a Pool<G>, berth: Berth<'a, G>, room: Ticket<'a>, lane: usize) -> Self {
+        Self { pool, room, berth, lane }
+    }
+
+    /// Returns the room that there is.
+    pub(crate) fn granted(&self) -> Amount {
+        self.room.amount()
+    }
+
+    /// Puts the new guest in; what of the room it does not need is given back.
+    pub(crate) fn fill(mut self, guest: G, used: Amount) -> Lease<'a, G> {
+        self.room.shrink_to(used);
+        self.pool.tally.created(self.lane);
+        Lease {
+            guest: Some(guest),
+            pool: self.pool,
+            room: Some(self.room),
+            berth: Some(self.berth),
+            uses: 0,
+            lane: self.lane,
+        }
+    }
+}
+
+/// Exclusive use of one guest; dropping it discards the guest.
+#[must_use]
+pub(crate) struct Lease<'a, G: Send + 'static> {
+    guest: Option<G>,
+    pool: &'a Pool<G>,
+    room: Option<Ticket<'a>>,
+    berth: Option<Berth<'a, G>>,
+    uses: u64,
+    lane: usize,
+}
+
+impl<'a, G: Send + 'static> Lease<'a, G> {
+    pub(super) fn again(pool: &'a Pool<G>, idle: Idle<G>) -> Self {
+        let Idle { guest, room, lane, uses, .. } = idle;
+        let room = pool.gate().ticket(room);
+        Self { guest: Some(guest), pool, room: Some(room), berth: Some(Berth(Some(&pool.shelf))), uses, lane }
+    }
+
+    pub(crate) fn guest(&mut self) -> &mut G {
+        self.guest.as_mut().expect("the guest leaves with the lease")
+    }
+
+    /// Gives the guest back after a call that finished; it is kept for its tenant, or discarded when it has
+    /// served often enough or somebody waits for its room.
+    pub(crate) fn release(mut self, tenant: &Tenant) {
+        self.pool.tally.served(self.lane);
+        self.uses += 1;
+        let keep = self.pool.keep;
+        if self.uses >= keep.max_uses || self.pool.gate().waiting() > 0 {
+            return;
+        }
+        let now = Instant::now();
+        let mut shelf = self.pool.shelf.lock();
+        if shelf.closed {
+            return;
+        }
+        let (guest, room) = (self.guest.take(), self.room.take());
+        if let (Some(guest), Some(room)) = (guest, room) {
+            shelf.idle.push(Idle {
+                guest,
+                room: room.keep(),
+                tenant: tenant.clone(),
+                lane: self.lane,
+                uses: self.uses,
+                since: now,
+            });
+        }
+        // The guest lives on, so it stays counted.
+        std::mem::forget(self.berth.take());
+        drop(shelf);
+        self.pool.keeper.expect(now + keep.idle_timeout);
+        // Shelved first, looked second: who came for room in between has either found this guest or is seen now.
+        if self.pool.gate().waiting() > 0 {
+            self.pool.discard_oldest();
+        }
+    }
+}
+
+impl<G: Send + 'static> Drop for Lease<'_, G> {
+    fn drop(&mut self) {
+        // The guest goes first: only then is its room free.
+        if let Some(guest) = self.guest.take() {
+            drop(guest);
+            self.pool.tally.discarded(self.lane);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Names, versions and what stands behind them; read without locks, replaced whole.
+//!
+//! A [`Registry`] promises that a reader never waits for a writer, that a version number is given once, that a
+//! name follows its newest version, and that who holds a [`Slot`] may go on using it after it was removed. It
+//! does not know what a deployment is, and it does not drain: whoever removes gets back what was removed.
+
+mod entry;
+mod target;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+pub(crate) use self::entry::{Entry, Slot};
+pub(crate) use self::target::{Qualifier, Target, check_name};
+
+/// Names and what stands behind them.
+pub(crate) struct Registry<D> {
+    entries: ArcSwap<BTreeMap<String, Arc<Entry<D>>>>,
+    /// Writers come one at a time.
+    writing: Mutex<()>,
+    lanes: usize,
+}
+
+impl<D> Registry<D> {
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self { entries: ArcSwap::default(), writing: Mutex::new(()), lanes }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Entry<D>>> {
+        self.entries.load().get(name).cloned()
+    }
+
+    /// Makes the next version of a name, or the given one; a version that was ever given is refused.
+    pub(crate) fn insert(
+        &self,
+        name: &str,
+        wanted: Option<u64>,
+        make: impl FnOnce(u64) -> D,
+    ) -> Result<(u64, Arc<D>), u64> {
+        let _writing = self.writing.lock();
+        let known = self.find(name);
+        let entry = known.clone().unwrap_or_else(|| Arc::new(Entry::new(self.lanes)));
+        let (version, deployment) = entry.insert(wanted, make)?;
+        if known.is_none() {
+            self.replace(|entries| drop(entries.insert(name.into(), entry)));
+        }
+        Ok((version, deployment))
+    }
+
+    /// Removes one version, or all; answers what was removed.
+    ///
+    /// A name whose last version goes stays known, so that its numbers are never given again.
+    pub(crate) fn remove(&self, target: &Target) -> Vec<Arc<D>> {
+        let _writing = self.writing.lock();
+        self.find(&target.name).map_or_else(Vec::new, |entry| entry.remove(target.qualifier))
+    }
+
+    /// Returns every name that has a version, with its entry.
+    pub(crate) fn entries(&self) -> Vec<(String, Arc<Entry<D>>)> {
+        let entries = self.entries.load();
+        let live = entries.iter().filter(|(_, entry)| !entry.versions().is_empty());
+        live.map(|(name, entry)| (name.clone(), Arc::clone(entry))).collect()
+    }
+
+    fn replace(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<Entry<D>>>)) {
+        let mut entries = BTreeMap::clone(&self.entries.load());
+        change(&mut entries);
+        self.entries.store(Arc::new(entries));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry() -> Registry<String> {
+        Registry::new(2)
+    }
+
+    fn put(registry: &Registry<String>, name: &str, wanted: Option<u64>) -> Result<u64, u64> {
+        registry.insert(name, wanted, |version| format!("{name} {version}")).map(|(version, _)| version)
+    }
+
+    fn now(registry: &Registry<String>, name: &str) -> Option<String> {
+        registry.find(name)?.newest(0).map(|slot| slot.deployment.to_string())
+    }
+
+    #[test]
+    fn a_name_follows_its_newest_version() {
+        let registry = registry();
+        assert_eq!(put(&registry, "a", None), Ok(1));
+        let entry = registry.find("a").unwrap();
+        assert_eq!(put(&registry, "a", None), Ok(2));
+        assert_eq!(entry.newest(1).unwrap().deployment.as_str(), "a 2");
+        assert_eq!(entry.version(1, 0).unwrap().deployment.as_str(), "a 1");
+    }
+
+    #[test]
+    fn versions_may_be_given_but_never_twice() {
+        let registry = registry();
+        assert_eq!(put(&registry, "a", Some(7)), Ok(7));
+        assert_eq!(put(&registry, "a", Some(7)), Err(7));
+        assert_eq!(put(&registry, "a", None), Ok(8));
+        assert_eq!(put(&registry, "a", Some(3)), Ok(3));
+        assert_eq!(now(&registry, "a").unwrap(), "a 8", "an older number is not the newest");
+    }
+
+    #[test]
+    fn removing_the_newest_falls_back_and_removing_all_leaves_no_name() {
+        let registry = registry();
+        (0..3).for_each(|_| drop(put(&registry, "a", None)));
+        assert_eq!(registry.remove(&Target::parse("a:3").unwrap()).len(), 1);
+        assert_eq!(now(&registry, "a").unwrap(), "a 2");
+        assert_eq!(registry.remove(&Target::parse("a").unwrap()).len(), 2);
+        assert_eq!(now(&registry, "a"), None);
+        assert!(registry.entries().is_empty());
+        assert_eq!(put(&registry, "a", None), Ok(4), "numbers are never given again");
+    }
+
+    #[test]
+    fn removing_what_is_not_there_removes_nothing() {
+        let registry = registry();
+        drop(put(&registry, "a", None));
+        assert!(registry.remove(&Target::parse("a:9").unwrap()).is_empty());
+        assert!(registry.remove(&Target::parse("b").unwrap()).is_empty());
+    }
+}

@@ -1,0 +1,106 @@
+//! Everything that one runtime owns.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::admission::Gate;
+use crate::body::Writer;
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::error::ErrorKind;
+use crate::event::{Event, Response};
+use crate::invoke::native::NativeCallee;
+use crate::invoke::{Callee, Deployment, Desk, drain};
+use crate::pool::Keeper;
+use crate::registry::Registry;
+use crate::runtime::Shutdown;
+use crate::wasm::{Engines, Io, Sandbox};
+
+/// Everything that one runtime owns.
+pub(crate) struct Core {
+    pub(crate) desk: Desk,
+    pub(crate) registry: Registry<Deployment<Code>>,
+    pub(crate) engines: Arc<Engines>,
+    /// Places and memory of all guests together.
+    pub(crate) room: Arc<Gate>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) io: Io,
+    pub(crate) clock: Clock,
+    /// How many compilations may go on at a time.
+    pub(crate) compilers: Gate,
+    pub(crate) fuel: bool,
+    pub(crate) table_elements: u32,
+}
+
+/// What serves a function's events.
+pub(crate) enum Code {
+    Wasm(Box<Sandbox>),
+    Native(NativeCallee),
+}
+
+impl Callee for Code {
+    async fn call(
+        &self,
+        call: &mut Call,
+        event: Event,
+        sink: Option<Writer>,
+        lane: usize,
+    ) -> Result<Response, ErrorKind> {
+        match self {
+            Self::Wasm(sandbox) => sandbox.call(call, event, sink, lane).await,
+            Self::Native(native) => native.call(call, event, sink, lane).await,
+        }
+    }
+}
+
+impl Code {
+    /// Keeps no guest from now on.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Wasm(sandbox) => sandbox.pool().close(),
+            Self::Native(_) => {}
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.desk.closed.load(SeqCst)
+    }
+
+    /// Takes no more events, cancels what runs, and lets all threads end.
+    pub(crate) fn close(&self) -> Vec<std::thread::JoinHandle<()>> {
+        self.desk.closed.store(true, SeqCst);
+        // The clock first: only then does nobody poll a guest any more, and the others may go.
+        self.clock.close();
+        let threads = [self.keeper.close(), self.io.close(), self.clock.take_thread()];
+        threads.into_iter().flatten().collect()
+    }
+
+    pub(crate) async fn shutdown(&self, grace: Duration) -> Shutdown {
+        self.desk.closed.store(true, SeqCst);
+        let now = Instant::now();
+        let deadline = now.checked_add(grace).unwrap_or(now + Duration::from_secs(365 * 24 * 3600));
+        let entries = self.registry.entries();
+        let versions = entries.iter().flat_map(|(_, entry)| entry.versions());
+        let deployments: Vec<_> = versions.map(|(_, deployment)| deployment).collect();
+        let cancelled = drain(&self.desk, &deployments, deadline).await;
+        let threads = self.close();
+        let (done, joined) = oneshot::channel::<()>();
+        let join = move || {
+            for thread in threads {
+                // A thread that panicked has said so; there is nothing left to do about it.
+                let _ = thread.join();
+            }
+            drop(done);
+        };
+        if std::thread::Builder::new().name("fnhost-shutdown".into()).spawn(join).is_ok() {
+            // Dropped when all have ended.
+            let _ = joined.await;
+        }
+        Shutdown { cancelled }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the host calls.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::block_on::block_on;
+use crate::context::Context;
+use crate::error::Error;
+use crate::event::{Event, Response};
+use crate::invoke::{Reaper, ResponseStream, Route, start, stream, unknown};
+use crate::runtime::core::{Code, Core};
+use crate::runtime::info::{self, Description, Stats};
+
+/// Sends events to a function; a cheap clone, resolved once.
+///
+/// One that was asked for by name follows it to new versions, from its next event.
+#[derive(Clone)]
+pub struct Handler {
+    core: Arc<Core>,
+    route: Arc<Route<Code>>,
+}
+
+impl Handler {
+    pub(super) fn new(core: Arc<Core>, route: Route<Code>) -> Self {
+        Self { core, route: Arc::new(route) }
+    }
+
+    /// Sends an event and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the function from answering; the error carries the report.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the invocation: the guest is discarded, permit and place are given back.
+    pub async fn invoke(&self, event: Event) -> Result<Response, Error> {
+        self.invoke_with(Context::new(), event).await
+    }
+
+    /// Sends an event with a tenant, a deadline, a trace parent or attributes.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_with(&self, context: Context, event: Event) -> Result<Response, Error> {
+        start(&self.core.desk, &self.route, (context, event), None).await
+    }
+
+    /// Sends an event and waits, parking the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub fn invoke_blocking(&self, event: Event) -> Result<Response, Error> {
+        block_on(self.invoke(event))
+    }
+
+    /// Sends an event with a context and waits, parking the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub fn invoke_blocking_with(&self, context: Context, event: Event) -> Result<Response, Error> {
+        block_on(self.invoke_with(context, event))
+    }
+
+    /// Sends an event and reads the answer while it is produced.
+    ///
+    /// It returns when the head of the answer is known: with a command's first output, with the whole answer of
+    /// the other contracts.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke), when it fails before the head is known; later failures come from the stream.
+    pub async fn stream(&self, event: Event) -> Result<ResponseStream, Error> {
+        self.stream_with(Context::new(), event).await
+    }
+
+    /// Sends an event with a context and reads the answer while it is produced.
+    ///
+    /// # Errors
+    ///
+    /// As [`stream`](Self::stream).
+    pub async fn stream_with(&self, context: Context, event: Event) -> Result<ResponseStream, Error> {
+        let handler = self.clone();
+        let running = |writer| {
+            let invocation = async move {
+                start(&handler.core.desk, &handler.route, (context, event), Some(writer)).await
+            };
+            Box::pin(invocation) as _
+        };
+        stream(running, &|deadline, callback| self.set_timer(deadline, callback)).await
+    }
+
+    /// Calls back at the deadline, on the thread of the guests' timers.
+    fn set_timer(&self, deadline: Instant, callback: Box<dyn FnOnce() + Send>) -> Option<Reaper> {
+        let io = self.core.io.handle().ok()?;
+        let task = io.spawn(async move {
+            tokio::time::sleep_until(deadline.into()).await;
+            callback();
+        });
+        Some(Box::new(Timer(task)))
+    }
+
+    /// Returns what the handler's function is doing now.
+    ///
+    /// # Errors
+    ///
+    /// Unknown function, when it was removed.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let slot = self.route.resolve(0).ok_or_else(|| unknown(&self.route.target))?;
+        Ok(info::stats(&slot.deployment))
+    }
+
+    /// Describes the version that the next event would go to.
+    ///
+    /// # Errors
+    ///
+    /// Unknown function, when it was removed.
+    pub fn describe(&self) -> Result<Description, Error> {
+        let slot = self.route.resolve(0).ok_or_else(|| unknown(&self.route.target))?;
+        Ok(info::describe(&slot.deployment))
+    }
+}
+
+/// Stops the timer when it is dropped.
+struct Timer(tokio::task::JoinHandle<()>);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").field("target", &self.route.target.to_string()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! The smallest contract: a core module that takes bytes and answers bytes.
+
+mod imports;
+
+use bytes::Bytes;
+use wasmtime::{Extern, ExternType, InstancePre, Memory, Module, Store, TypedFunc, ValType};
+
+pub(crate) use self::imports::{IMPORTS, define};
+use crate::error::{ErrorKind, Payload};
+use crate::event::{Event, Response};
+use crate::wasm::engine::Shard;
+use crate::wasm::fault::{Refused, invalid};
+use crate::wasm::state::{Exchange, State};
+
+const HANDLE: &str = "fnhost_handle";
+const ALLOC: &str = "fnhost_alloc";
+const FREE: &str = "fnhost_free";
+const INIT: &str = "fnhost_init";
+const INITIALIZE: &str = "_initialize";
+
+/// A module of this contract, linked on one shard.
+pub(crate) struct Code {
+    pre: InstancePre<State>,
+    has_free: bool,
+    has_init: bool,
+    has_initialize: bool,
+}
+
+/// The exports of one live guest.
+pub(crate) struct Exports {
+    memory: Memory,
+    alloc: TypedFunc<i32, i32>,
+    handle: TypedFunc<(i32, i32), i64>,
+    free: Option<TypedFunc<(i32, i32), ()>>,
+    init: Option<Init>,
+}
+
+enum Init {
+    Status(TypedFunc<(), i32>),
+    Plain(TypedFunc<(), ()>),
+}
+
+impl Code {
+    pub(crate) fn is_spoken_by(module: &Module) -> bool {
+        module.get_export(HANDLE).is_some()
+    }
+
+    pub(crate) fn link(function: &str, module: &Module, shard: &Shard) -> Result<Self, ErrorKind> {
+        check_exports(function, module)?;
+        let pre = shard.linkers.module(function, module)?;
+        let has = |name| module.get_export(name).is_some();
+        Ok(Self { pre, has_free: has(FREE), has_init: has(INIT), has_initialize: has(INITIALIZE) })
+    }
+
+    pub(crate) fn check_init(&self, export: &str) -> Result<(), String> {
+        let results = match self.pre.module().get_export(export) {
+            Some(ExternType::Func(ty)) if ty.params().len() == 0 => {
+                ty.results().map(|ty| ty.to_string()).collect()
+            }
+            _ => vec!["another type".to_string()],
+        };
+        match results.as_slice() {
+            [] => Ok(()),
+            [one] if one == "i32" => Ok(()),
+            _ => Err(format!(
+                "the module exports no {export:?} of type () -> () or () -> i32; correct `init_export` or leave it out"
+            )),
+        }
+    }
+
+    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        if self.has_initialize {
+            let initialize = instance.get_typed_func::<(), ()>(&mut *store, INITIALIZE)?;
+            initialize.call_async(&mut *store, ()).await?;
+        }
+        let Some(Extern::Memory(memory)) = instance.get_export(&mut *store, "memory") else {
+            return Err(invalid("the module exports no memory"));
+        };
+        let named = store.data().linked.recipe.init_export.clone();
+        let init = named.or_else(|| self.has_init.then(|| INIT.into()));
+        let init = init.map(|name| Init::find(&instance, store, &name)).transpose()?;
+        Ok(Exports {
+            memory,
+            alloc: instance.get_typed_func(&mut *store, ALLOC)?,
+            handle: instance.get_typed_func(&mut *store, HANDLE)?,
+            free: if self.has_free { Some(instance.get_typed_func(&mut *store, FREE)?) } else { None },
+            init,
+        })
+    }
+}
+
+impl Init {
+    fn find(instance: &wasmtime::Instance, store: &mut Store<State>, name: &str) -> wasmtime::Result<Self> {
+        match instance.get_typed_func(&mut *store, name) {
+            Ok(status) => Ok(Self::Status(status)),
+            Err(_) => instance.get_typed_func(&mut *store, name).map(Self::Plain),
+        }
+    }
+}
+
+impl Exports {
+    pub(crate) fn has_init(&self) -> bool {
+        self.init.is_some()
+    }
+
+    pub(crate) async fn init(&self, store: &mut Store<State>) -> wasmtime::Result<Result<(), String>> {
+        let status = match &self.init {
+            Some(Init::Status(init)) => init.call_async(&mut *store, ()).await?,
+            Some(Init::Plain(init)) => init.call_async(&mut *store, ()).await.map(|()| 0)?,
+            None => 0,
+        };
+        let failure = store.data_mut().exchange.failure.take();
+        Ok(match (status, failure) {
+            (0, None) => Ok(()),
+            (_, Some(failure)) => Err(failure.message().into()),
+            (status, None) => Err(format!("init answered {status} and gave no reason through fnhost.fail")),
+        })
+    }
+
+    pub(crate) async fn call(
+        &self,
+        store: &mut Store<State>,
+        event: Event,
+    ) -> wasmtime::Result<Result<Response, ErrorKind>> {
+        let body = event.body().clone();
+        let state = store.data_mut();
+        state.exchange = Exchange::default();
+        state.event = Some(event);
+        let (at, len) = self.put(store, &body).await?;
+        let packed = self.handle.call_async(&mut *store, (at, len)).await?;
+        if let Some(failure) = store.data_mut().exchange.failure.take() {
+            return Ok(Err(ErrorKind::Failed(failure)));
+        }
+        let answer = self.fetch(store, packed)?;
+        if let Some(free) = &self.free {
+            free.call_async(&mut *store, ((packed as u64 >> 32) as i32, packed as i32)).await?;
+        }
+        let Exchange { content_type, attributes, .. } = std::mem::take(&mut store.data_mut().exchange);
+        Ok(Response::from_parts(content_type, attributes, answer)
+            .map_err(|reason| ErrorKind::InvalidAnswer { reason }))
+    }
+
+    /// Puts the body where the guest wants it.
+    async fn put(&self, store: &mut Store<State>, body: &[u8]) -> wasmtime::Result<(i32, i32)> {
+        if body.is_empty() {
+            return Ok((0, 0));
+        }
+        let len =
+            i32::try_from(body.len()).map_err(|_| invalid("the body is too large for a 32-bit memory"))?;
+        let at = self.alloc.call_async(&mut *store, len).await?;
+        let range = (at as u32 as usize)..(at as u32 as usize + body.len());
+        let room = self.memory.data_mut(&mut *store).get_mut(range.clone());
+        let room = room.ok_or_else(|| out_of_bounds(ALLOC, range.start, range.len()))?;
+        room.copy_from_slice(body);
+        Ok((at, len))
+    }
+
+    /// Copies the answer out of the guest.
+    fn fetch(&self, store: &mut Store<State>, packed: i64) -> wasmtime::Result<Bytes> {
+        // Pointer above, length below, unsigned both.
+        let (at, len) = ((packed as u64 >> 32) as usize, packed as u32 as usize);
+        let limit = store.data().linked.recipe.limits.response;
+        let memory = self.memory.data(&*store);
+        // An empty answer points nowhere.
+        let answer = if len == 0 { Some(&[][..]) } else { memory.get(at..at.saturating_add(len)) };
+        let answer = answer.ok_or_else(|| out_of_bounds(HANDLE, at, len))?;
+        if len as u64 > limit {
+            return Err(Refused::TooLarge { what: Payload::Response, limit, size: len as u64 }.into());
+        }
+        Ok(Bytes::copy_from_slice(answer))
+    }
+}
+
+fn out_of_bounds(who: &str, at: usize, len: usize) -> wasmtime::Error {
+    invalid(format!("{who} gave {len} bytes at {at}, which is out of bounds of its memory"))
+}
+
+/// Checks that the exports have the types that the contract says.
+fn check_exports(function: &str, module: &Module) -> Result<(), ErrorKind> {
+    check_memory(function, module)?;
+    let wanted: [(&str, &[ValType], &[ValType], bool); 5] = [
+        (ALLOC, &[ValType::I32], &[ValType::I32], true),
+        (HANDLE, &[ValType::I32, ValType::I32], &[ValType::I64], true),
+        (FREE, &[ValType::I32, ValType::I32], &[], false),
+        (INIT, &[], &[ValType::I32], false),
+        (INITIALIZE, &[], &[], false),
+    ];
+    for (name, params, results, needed) in wanted {
+        match module.get_export(name) {
+            None if needed => {
+                return Err(wrong(function, &format!("no {name}"), &signature(name, params, results)));
+            }
+            None => {}
+            Some(ExternType::Func(ty)) if same(ty.params(), params) && same(ty.results(), results) => {}
+            Some(other) => {
+                return Err(wrong(
+                    function,
+                    &format!("{name} of type {other:?}"),
+                    &signature(name, params, results),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_memory(function: &str, module: &Module) -> Result<(), ErrorKind> {
+    match module.get_export("memory") {
+        Some(ExternType::Memory(memory)) if !memory.is_64() && !memory.is_shared() => Ok(()),
+        other => {
+            let found = other.map_or_else(|| "no memory".into(), |other| format!("memory of type {other:?}"));
+            Err(wrong(function, &found, "an unshared 32-bit memory exported as memory"))
+        }
+    }
+}
+
+fn same(types: impl ExactSizeIterator<Item = ValType>, wanted: &[ValType]) -> bool {
+    types.len() == wanted.len() && types.zip(wanted).all(|(found, wanted)| ValType::eq(&found, wanted))
+}
+
+fn signature(name: &str, params: &[ValType], results: &[ValType]) -> String {
+    let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!("{name}({}) -> ({})", list(params), list(results))
+}
+
+fn wrong(function: &str, found: &str, needed: &str) -> ErrorKind {
+    ErrorKind::UnknownContract { function: function.into(), found: found.into(), needed: needed.into() }
+}

@@ -1,0 +1,178 @@
+//! How a host and a guest speak to each other: one file for each contract.
+
+pub(crate) mod bytes;
+mod command;
+pub(crate) mod function;
+mod stdio;
+
+use std::fmt;
+
+use wasmtime::Store;
+
+use crate::body::Writer;
+use crate::error::ErrorKind;
+use crate::event::{Event, Response};
+use crate::wasm::artifact::Loaded;
+use crate::wasm::engine::Shard;
+use crate::wasm::program::Recipe;
+use crate::wasm::state::State;
+
+/// The contract that a function's code speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Contract {
+    /// A component that exports `fnhost:function/handler`.
+    Function,
+    /// A command: stdin in, stdout out.
+    Command,
+    /// A core module that exports `memory`, `fnhost_alloc` and `fnhost_handle`.
+    Bytes,
+    /// A closure in Rust.
+    Native,
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Function => "function",
+            Self::Command => "command",
+            Self::Bytes => "bytes",
+            Self::Native => "native",
+        })
+    }
+}
+
+/// Code linked on one shard, ready to make guests.
+pub(crate) enum Code {
+    Function(function::Code),
+    Command(command::Code),
+    Bytes(bytes::Code),
+}
+
+/// The exports of one live guest.
+pub(crate) enum Exports {
+    Function(function::Exports),
+    Command(command::Exports),
+    Bytes(bytes::Exports),
+}
+
+impl Code {
+    /// Finds out which contract the code speaks, and links it.
+    pub(crate) fn link(function: &str, loaded: &Loaded, shard: &Shard) -> Result<Self, ErrorKind> {
+        match loaded {
+            Loaded::Module(module) if bytes::Code::is_spoken_by(module) => {
+                bytes::Code::link(function, module, shard).map(Self::Bytes)
+            }
+            Loaded::Module(module) if command::is_module(module) => {
+                command::Code::link_module(function, module, shard).map(Self::Command)
+            }
+            Loaded::Module(module) => {
+                Err(unknown(function, module.exports().map(|export| export.name().into())))
+            }
+            Loaded::Component(component) => {
+                if let Some(export) = function::find_handler(function, component)? {
+                    return function::Code::link(function, component, shard, export).map(Self::Function);
+                }
+                if command::is_component(component) {
+                    return command::Code::link_component(function, component, shard).map(Self::Command);
+                }
+                let types = component.component_type();
+                let names: Vec<String> =
+                    types.exports(component.engine()).map(|(name, _)| name.into()).collect();
+                Err(unknown(function, names.into_iter()))
+            }
+        }
+    }
+
+    pub(crate) fn contract(&self) -> Contract {
+        match self {
+            Self::Function(_) => Contract::Function,
+            Self::Command(_) => Contract::Command,
+            Self::Bytes(_) => Contract::Bytes,
+        }
+    }
+
+    /// Tells a core module from a component.
+    pub(crate) fn is_module(&self) -> bool {
+        match self {
+            Self::Bytes(_) => true,
+            Self::Command(code) => code.is_module(),
+            Self::Function(_) => false,
+        }
+    }
+
+    /// Checks that the export which the function names as its init is there.
+    pub(crate) fn check_init(&self, export: &str) -> Result<(), String> {
+        match self {
+            Self::Function(code) => code.check_init(export),
+            Self::Bytes(code) => code.check_init(export),
+            Self::Command(_) => Err("a command runs once and has no init; leave `init_export` out".into()),
+        }
+    }
+
+    /// Makes the instance; `_initialize` is part of it.
+    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
+        Ok(match self {
+            Self::Function(code) => Exports::Function(code.instantiate(store).await?),
+            Self::Command(code) => Exports::Command(code.instantiate(store).await?),
+            Self::Bytes(code) => Exports::Bytes(code.instantiate(store).await?),
+        })
+    }
+}
+
+impl Exports {
+    /// Tells whether there is an init to run.
+    pub(crate) fn has_init(&self) -> bool {
+        match self {
+            Self::Function(exports) => exports.has_init(),
+            Self::Bytes(exports) => exports.has_init(),
+            Self::Command(_) => false,
+        }
+    }
+
+    /// Runs the init; the inner error is what it said.
+    pub(crate) async fn init(&self, store: &mut Store<State>) -> wasmtime::Result<Result<(), String>> {
+        match self {
+            Self::Function(exports) => exports.init(store).await,
+            Self::Bytes(exports) => exports.init(store).await,
+            Self::Command(_) => Ok(Ok(())),
+        }
+    }
+
+    /// Hands the event to the guest; the inner error is what it answered, the outer one ends the guest.
+    pub(crate) async fn call(
+        &self,
+        store: &mut Store<State>,
+        event: Event,
+        sink: Option<Writer>,
+    ) -> wasmtime::Result<Result<Response, ErrorKind>> {
+        match self {
+            Self::Function(exports) => exports.call(store, event).await,
+            Self::Bytes(exports) => exports.call(store, event).await,
+            Self::Command(exports) => exports.call(store, event, sink).await,
+        }
+    }
+}
+
+/// Gives the guest the part of WASI that its function was granted, with its output in the log.
+pub(crate) fn give_wasi(state: &mut State, recipe: &Recipe) -> wasmtime::Result<()> {
+    let log = state.log().clone();
+    let mut builder = recipe.wasi(&state.linked.facts.name)?;
+    builder.stdout(stdio::log(&log, stdio::Source::Stdout)).stderr(stdio::log(&log, stdio::Source::Stderr));
+    state.set_wasi(&mut builder);
+    Ok(())
+}
+
+fn unknown(function: &str, found: impl Iterator<Item = String>) -> ErrorKind {
+    let mut found: Vec<String> = found.collect();
+    let total = found.len();
+    found.truncate(20);
+    let found = match total {
+        0 => "no exports".into(),
+        _ if total > 20 => format!("the exports {} and {} more", found.join(", "), total - 20),
+        _ => format!("the exports {}", found.join(", ")),
+    };
+    let needed = "a component that exports fnhost:function/handler@0.1 or wasi:cli/run@0.2, or a core module that \
+                  exports memory, fnhost_alloc and fnhost_handle, or _start";
+    ErrorKind::UnknownContract { function: function.into(), found, needed: needed.into() }
+}

@@ -1,0 +1,154 @@
+//! One live sandbox.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::Store;
+
+use crate::body::Writer;
+use crate::context::Context;
+use crate::error::ErrorKind;
+use crate::event::{Event, Response};
+use crate::report::Report;
+use crate::wasm::contract::{Contract, Exports, give_wasi};
+use crate::wasm::fault::{Fault, explain};
+use crate::wasm::meter::{Meter, on_tick};
+use crate::wasm::program::Linked;
+use crate::wasm::state::State;
+
+/// One live sandbox.
+///
+/// A guest stopped midway has unknown state and must not serve again: only what [`call`](Self::call) has
+/// answered, well or with a failure of its own, may be kept.
+pub(crate) struct Guest {
+    store: Store<State>,
+    exports: Exports,
+}
+
+/// Why no guest could be made.
+pub(crate) struct Unmade {
+    pub(crate) fault: Fault,
+    pub(crate) init: Option<Duration>,
+}
+
+impl Guest {
+    /// Makes a guest, and runs its init.
+    ///
+    /// `granted` is how many pages came with its place.
+    pub(crate) async fn make(
+        linked: &Arc<Linked>,
+        context: &Context,
+        granted: u64,
+        deadline: Instant,
+    ) -> Result<(Self, Option<Duration>), Unmade> {
+        let mut store = new_store(linked, granted, deadline);
+        let made = instantiate(linked, &mut store).await;
+        let exports =
+            made.map_err(|error| Unmade { fault: explain(&error, store.data_mut()), init: None })?;
+        let mut guest = Self { store, exports };
+        if !guest.exports.has_init() {
+            return Ok((guest, None));
+        }
+        let started = Instant::now();
+        guest.store.data_mut().context = Some(context.clone());
+        let initialized = guest.init().await;
+        guest.store.data_mut().context = None;
+        let init = Some(started.elapsed());
+        match initialized {
+            Ok(()) => Ok((guest, init)),
+            Err(fault) => Err(Unmade { fault, init }),
+        }
+    }
+
+    async fn init(&mut self) -> Result<(), Fault> {
+        match self.exports.init(&mut self.store).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(message)) => Err(ErrorKind::InitFailed { message }.into()),
+            Err(error) => Err(match explain(&error, self.store.data_mut()) {
+                Fault::Kind(kind @ (ErrorKind::Trapped { .. } | ErrorKind::Exited { .. })) => {
+                    ErrorKind::InitFailed { message: kind.to_string() }.into()
+                }
+                other => other,
+            }),
+        }
+    }
+
+    /// Tells how much memory the guest has now.
+    pub(crate) fn pages(&self) -> u64 {
+        self.store.data().meter.pages()
+    }
+
+    /// Notes that what its place came with beyond the present need was given back.
+    pub(crate) fn settle(&mut self) {
+        self.store.data_mut().meter.settle();
+    }
+
+    /// Prepares the guest for one event; the deadline is the handler's.
+    pub(crate) fn begin(&mut self, context: &Context, deadline: Instant) {
+        let fuel = self.store.data().linked.fuel;
+        let limit = self.store.data().linked.recipe.limits.fuel.unwrap_or(u64::MAX);
+        self.store.set_epoch_deadline(1);
+        if fuel {
+            self.store.set_fuel(limit).expect("fuel is switched on for the whole runtime");
+        }
+        let state = self.store.data_mut();
+        state.meter.begin();
+        state.deadline = deadline;
+        state.context = Some(context.clone());
+        if let Some(log) = &state.log {
+            log.lock().begin(context.request_id());
+        }
+        if !state.linked.recipe.grants.is_empty() {
+            state.host = tokio::runtime::Handle::try_current().ok();
+        }
+    }
+
+    /// Hands the event to the guest.
+    pub(crate) async fn call(&mut self, event: Event, sink: Option<Writer>) -> Result<Response, Fault> {
+        match self.exports.call(&mut self.store, event, sink).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(kind)) => Err(kind.into()),
+            Err(error) => Err(explain(&error, self.store.data_mut())),
+        }
+    }
+
+    /// Ends the event: what it cost goes into the report, and nothing of it stays in the store.
+    pub(crate) fn end(&mut self, report: &mut Report) {
+        let state = self.store.data_mut();
+        report.peak_memory = state.meter.peak();
+        if let Some(log) = &state.log {
+            (report.log_tail, report.log_dropped) = log.lock().end();
+        }
+        state.context = None;
+        state.event = None;
+        state.host = None;
+        state.exchange.answered = bytes::Bytes::new();
+        if state.linked.fuel {
+            let limit = state.linked.recipe.limits.fuel.unwrap_or(u64::MAX);
+            report.fuel = self.store.get_fuel().ok().map(|left| limit.saturating_sub(left));
+        }
+    }
+}
+
+async fn instantiate(linked: &Linked, store: &mut Store<State>) -> wasmtime::Result<Exports> {
+    // A command gets its own with the event.
+    if linked.imports_wasi && linked.code.contract() != Contract::Command {
+        give_wasi(store.data_mut(), &linked.recipe)?;
+    }
+    linked.code.instantiate(store).await
+}
+
+fn new_store(linked: &Arc<Linked>, granted: u64, deadline: Instant) -> Store<State> {
+    let limits = &linked.recipe.limits;
+    let meter = Meter::new(limits.memory, limits.table_elements, granted);
+    let mut store = Store::new(&linked.engine, State::new(Arc::clone(linked), meter, deadline));
+    store.limiter(|state| state);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(on_tick);
+    store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes()).unwrap_or(usize::MAX));
+    if linked.fuel {
+        // Init has its time limit; fuel is counted for each event.
+        store.set_fuel(u64::MAX).expect("fuel is switched on for the whole runtime");
+    }
+    store
+}

@@ -1,0 +1,216 @@
+//! A function's guests behind their pool: takes an event to one of them and brings the answer back.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+
+use crate::admission::{Amount, Gate, Refused};
+use crate::body::Writer;
+use crate::call::Call;
+use crate::clock::{Cut, Face};
+use crate::context::Facts;
+use crate::error::{ErrorKind, Phase};
+use crate::event::{Event, Response};
+use crate::pool::{Lease, Pool, Seat, Vacancy};
+use crate::report::Start;
+use crate::wasm::engine::Engines;
+use crate::wasm::fault::Fault;
+use crate::wasm::guest::{Guest, Unmade};
+use crate::wasm::program::{Linked, Program, Recipe};
+use crate::wasm::supervise::Watch;
+
+/// A function's guests behind their pool.
+pub(crate) struct Sandbox {
+    engines: Arc<Engines>,
+    program: Program,
+    recipe: Arc<Recipe>,
+    facts: Arc<Facts>,
+    surroundings: Surroundings,
+    pool: Arc<Pool<Guest>>,
+    linked: Box<[OnceLock<Arc<Linked>>]>,
+    /// How many pages a guest has when it is new, as the last one had.
+    first_pages: AtomicU64,
+}
+
+/// What all functions of a runtime share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) face: Arc<Face>,
+    pub(crate) room: Arc<Gate>,
+    /// Where the guest's timers and files live, if it imports any.
+    pub(crate) io: Option<Handle>,
+    pub(crate) fuel: bool,
+}
+
+impl Sandbox {
+    pub(crate) fn new(
+        engines: Arc<Engines>,
+        program: Program,
+        recipe: Recipe,
+        facts: Arc<Facts>,
+        (surroundings, pool): (Surroundings, Arc<Pool<Guest>>),
+    ) -> Self {
+        let linked = (0..engines.shards()).map(|_| OnceLock::new()).collect();
+        let first_pages = AtomicU64::new(program.need().pages());
+        Self { engines, program, recipe: Arc::new(recipe), facts, surroundings, pool, linked, first_pages }
+    }
+
+    pub(crate) fn pool(&self) -> &Pool<Guest> {
+        &self.pool
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Serves one event; the caller holds its permit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future discards the guest and gives its place back.
+    pub(crate) async fn call(
+        &self,
+        call: &mut Call,
+        event: Event,
+        sink: Option<Writer>,
+        lane: usize,
+    ) -> Result<Response, ErrorKind> {
+        let tenant = call.context.tenant_key().clone();
+        let seat = self.seat(call, lane).await?;
+        let started = Instant::now();
+        call.report.queued = started.duration_since(call.arrived);
+        let (mut lease, now) = match seat {
+            Seat::Taken(lease) => {
+                call.report.start = Some(Start::Reused);
+                (lease, started)
+            }
+            Seat::Empty(vacancy) => self.fill(vacancy, call, started, lane).await?,
+        };
+        let (response, intact) = self.serve(lease.guest(), call, event, sink, (now, lane)).await;
+        if intact {
+            lease.release(&tenant);
+        }
+        response
+    }
+
+    /// Waits for a guest or for room to make one.
+    async fn seat(&self, call: &Call, lane: usize) -> Result<Seat<'_, Guest>, ErrorKind> {
+        let deadline = call.queue_deadline(&self.recipe.limits);
+        let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
+        let checkout = self.pool.checkout(call.context.tenant_key(), lane, need);
+        match self.surroundings.face.race(deadline, checkout).await {
+            Ok(Ok(seat)) => Ok(seat),
+            Ok(Err(Refused::Closed | Refused::QueueFull)) | Err(Cut::Cancelled) => {
+                Err(ErrorKind::ShuttingDown)
+            }
+            Err(Cut::Deadline) => Err(call.timed_out(Phase::Queue, call.arrived, deadline)),
+        }
+    }
+
+    /// Makes a guest in the room that there is.
+    async fn fill<'a>(
+        &self,
+        vacancy: Vacancy<'a, Guest>,
+        call: &mut Call,
+        started: Instant,
+        lane: usize,
+    ) -> Result<(Lease<'a, Guest>, Instant), ErrorKind> {
+        let (linked, mapped) = self.linked(lane)?;
+        call.report.start = Some(if mapped { Start::Cold } else { Start::Fresh });
+        let deadline = call.deadline(started, self.recipe.limits.init_timeout);
+        let granted = vacancy.granted();
+        let making = Guest::make(&linked, &call.context, granted.pages(), deadline);
+        let ended = self.watch(lane, deadline).run(started, making).await;
+        call.report.busy += ended.busy;
+        let in_all = ended.at.duration_since(started);
+        let (fault, init) = match ended.output {
+            Ok(Ok((mut guest, init))) => {
+                call.report.init = init;
+                call.report.setup = in_all.saturating_sub(init.unwrap_or_default());
+                let used = Amount::new(granted.units(), guest.pages().min(granted.pages()));
+                self.learn(guest.pages());
+                guest.settle();
+                return Ok((vacancy.fill(guest, used), ended.at));
+            }
+            Ok(Err(Unmade { fault, init })) => (fault, init),
+            Err(cut) => (Fault::Cut(cut), None),
+        };
+        call.report.init = init;
+        call.report.setup = in_all.saturating_sub(init.unwrap_or_default());
+        Err(ending(fault, call, (Phase::Init, started, deadline)))
+    }
+
+    /// Hands the event to the guest; tells whether the guest may serve again.
+    async fn serve(
+        &self,
+        guest: &mut Guest,
+        call: &mut Call,
+        event: Event,
+        sink: Option<Writer>,
+        (started, lane): (Instant, usize),
+    ) -> (Result<Response, ErrorKind>, bool) {
+        let deadline = call.deadline(started, self.recipe.limits.timeout);
+        call.context.set_deadline(deadline);
+        if let Some(sink) = &sink {
+            sink.set_deadline(deadline);
+        }
+        let written = sink.as_ref().map(Writer::written);
+        guest.begin(&call.context, deadline);
+        let ended = self.watch(lane, deadline).run(started, guest.call(event, sink)).await;
+        call.report.busy += ended.busy;
+        call.report.handler = ended.at.duration_since(started);
+        guest.end(&mut call.report);
+        call.report.bytes_out = written.map_or(0, |written| written.bytes());
+        match ended.output {
+            Ok(Ok(response)) => (Ok(response), true),
+            Ok(Err(fault)) => {
+                let kind = ending(fault, call, (Phase::Handler, started, deadline));
+                let intact = matches!(kind, ErrorKind::Failed(_));
+                (Err(kind), intact)
+            }
+            Err(cut) => (Err(ending(Fault::Cut(cut), call, (Phase::Handler, started, deadline))), false),
+        }
+    }
+
+    fn watch(&self, lane: usize, deadline: Instant) -> Watch<'_> {
+        Watch { face: &self.surroundings.face, io: self.surroundings.io.as_ref(), lane, deadline }
+    }
+
+    /// Returns the code of this thread's shard; tells whether it had to be mapped first.
+    fn linked(&self, lane: usize) -> Result<(Arc<Linked>, bool), ErrorKind> {
+        let slot = &self.linked[lane % self.linked.len()];
+        if let Some(linked) = slot.get() {
+            return Ok((Arc::clone(linked), false));
+        }
+        let mapped = self.program.code(&self.engines, lane)?;
+        let linked = Linked {
+            code: mapped.code,
+            engine: mapped.engine,
+            recipe: Arc::clone(&self.recipe),
+            facts: Arc::clone(&self.facts),
+            face: Arc::clone(&self.surroundings.face),
+            room: Arc::clone(&self.surroundings.room),
+            imports_wasi: self.program.imports_wasi(),
+            fuel: self.surroundings.fuel,
+        };
+        Ok((Arc::clone(slot.get_or_init(|| Arc::new(linked))), mapped.anew))
+    }
+
+    /// Remembers what a new guest takes, so that the next one asks for no more.
+    fn learn(&self, pages: u64) {
+        if self.first_pages.load(Relaxed) != pages {
+            self.first_pages.store(pages.min(self.surroundings.room.total().pages()), Relaxed);
+        }
+    }
+}
+
+/// Makes the error of a fault in one phase, which began and was to end at these times.
+fn ending(fault: Fault, call: &Call, (phase, began, deadline): (Phase, Instant, Instant)) -> ErrorKind {
+    match fault {
+        Fault::Kind(kind) => kind,
+        Fault::Cut(Cut::Cancelled) => ErrorKind::ShuttingDown,
+        Fault::Cut(Cut::Deadline) => call.timed_out(phase, began, deadline),
+    }
+}

@@ -1,0 +1,204 @@
+//! What stands beside a guest in its store.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tracing::Level;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::context::Context;
+use crate::error::Failure;
+use crate::event::Event;
+use crate::wasm::log::{Log, SharedLog};
+use crate::wasm::meter::Meter;
+use crate::wasm::program::Linked;
+
+/// Resources of WASI that a guest may hold at once.
+const MOST_RESOURCES: usize = 10_000;
+
+/// What stands beside a guest in its store.
+pub(crate) struct State {
+    pub(crate) linked: Arc<Linked>,
+    pub(crate) meter: Meter,
+    /// When the phase that runs now must be over.
+    pub(crate) deadline: Instant,
+    pub(crate) context: Option<Context>,
+    pub(crate) event: Option<Event>,
+    pub(crate) wasi: Wasi,
+    pub(crate) log: Option<SharedLog>,
+    pub(crate) exchange: Exchange,
+    /// The host's own async runtime, for what it granted.
+    pub(crate) host: Option<tokio::runtime::Handle>,
+}
+
+/// What the guest imports of WASI.
+pub(crate) enum Wasi {
+    None,
+    P1(Box<WasiP1Ctx>),
+    P2(Box<P2>),
+}
+
+/// WASI 0.2.
+pub(crate) struct P2 {
+    ctx: WasiCtx,
+    table: ResourceTable,
+}
+
+/// What a core module and the host hand each other during one event.
+#[derive(Default)]
+pub(crate) struct Exchange {
+    pub(crate) failure: Option<Failure>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) attributes: Vec<(String, String)>,
+    /// What the last granted function answered.
+    pub(crate) answered: Bytes,
+}
+
+impl State {
+    pub(crate) fn new(linked: Arc<Linked>, meter: Meter, deadline: Instant) -> Self {
+        Self {
+            linked,
+            meter,
+            deadline,
+            context: None,
+            event: None,
+            wasi: Wasi::None,
+            log: None,
+            exchange: Exchange::default(),
+            host: None,
+        }
+    }
+
+    /// Gives the guest what it imports of WASI.
+    pub(crate) fn set_wasi(&mut self, builder: &mut WasiCtxBuilder) {
+        self.wasi = if self.linked.code.is_module() { Wasi::p1(builder) } else { Wasi::p2(builder) };
+    }
+
+    /// Returns the milliseconds left of the phase that runs now.
+    pub(crate) fn remaining_ms(&self) -> u64 {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Finds what the bytes contract knows by name: the runtime's own first, which no event can forge.
+    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        let context = self.context.as_ref()?;
+        let of_context: Option<Cow<'_, str>> = match name {
+            "request-id" => Some(context.request_id().to_string().into()),
+            "function" => Some(context.function().into()),
+            "version" => Some(context.version().to_string().into()),
+            "attempt" => Some(context.attempt().to_string().into()),
+            "memory-limit" => Some(context.memory_limit().to_string().into()),
+            "tenant" => return context.tenant().map(Into::into),
+            "traceparent" => return context.traceparent().map(Into::into),
+            _ => None,
+        };
+        of_context.or_else(|| self.event_attribute(name)).or_else(|| context.attribute(name).map(Into::into))
+    }
+
+    fn event_attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        let event = self.event.as_ref()?;
+        match name {
+            "id" => Some(event.id().into()),
+            "source" => Some(event.source().into()),
+            "type" => Some(event.event_type().into()),
+            "subject" => event.subject().map(Into::into),
+            "time" => event.time().map(Into::into),
+            "datacontenttype" => event.content_type().map(Into::into),
+            "dataschema" => event.data_schema().map(Into::into),
+            extension => event.extension(extension).map(|value| value.to_string().into()),
+        }
+    }
+
+    /// Returns the guest's log, made when it is first needed.
+    pub(crate) fn log(&mut self) -> &SharedLog {
+        let Self { log, linked, context, .. } = self;
+        log.get_or_insert_with(|| {
+            let mut log = Log::new(Arc::clone(&linked.facts), linked.recipe.limits.log);
+            if let Some(context) = context {
+                log.begin(context.request_id());
+            }
+            Arc::new(parking_lot::Mutex::new(log))
+        })
+    }
+
+    pub(crate) fn log_message(&mut self, level: Level, text: &[u8]) {
+        self.log().lock().message(level, text);
+    }
+
+    /// Returns the context of the event, or an empty one outside of an event.
+    pub(crate) fn context(&self) -> Context {
+        self.context.clone().unwrap_or_else(Context::new)
+    }
+
+    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
+        if !matches!(self.wasi, Wasi::P1(_)) {
+            self.wasi = Wasi::p1(&mut WasiCtxBuilder::new());
+        }
+        match &mut self.wasi {
+            Wasi::P1(p1) => p1,
+            Wasi::None | Wasi::P2(_) => unreachable!("it was set just now"),
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.meter.give_back(&self.linked.room);
+    }
+}
+
+impl Wasi {
+    pub(crate) fn p1(builder: &mut WasiCtxBuilder) -> Self {
+        Self::P1(Box::new(builder.build_p1()))
+    }
+
+    pub(crate) fn p2(builder: &mut WasiCtxBuilder) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_RESOURCES);
+        Self::P2(Box::new(P2 { ctx: builder.build(), table }))
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        if !matches!(self.wasi, Wasi::P2(_)) {
+            self.wasi = Wasi::p2(&mut WasiCtxBuilder::new());
+        }
+        match &mut self.wasi {
+            Wasi::P2(p2) => WasiCtxView { ctx: &mut p2.ctx, table: &mut p2.table },
+            Wasi::None | Wasi::P1(_) => unreachable!("it was set just now"),
+        }
+    }
+}
+
+impl wasmtime::ResourceLimiter for State {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.meter.memory(&self.linked.room, current, desired, most))
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.meter.table(desired, most))
+    }
+
+    // Counted as places, and bounded by the program itself.
+    fn instances(&self) -> usize {
+        usize::MAX
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}

@@ -1,28 +1,70 @@
 //! Waiting for a future on a plain thread.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How long a blocked thread of an async runtime sleeps at most.
+const NAP: Duration = Duration::from_millis(1);
+
+thread_local! {
+    static BLOCKED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Runs the future to its end and parks the calling thread while it waits.
 ///
 /// It is not an async runtime's `block_on`, which panics inside an async task; this one blocks the thread
 /// it is called on, whatever else that thread is for.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+    // A task of tokio may do only so much before its scheduler's next turn, which never comes while we block.
+    let mut future = pin!(tokio::task::unconstrained(future));
+    let is_inside = tokio::runtime::Handle::try_current().is_ok();
     let parked = Arc::new(Parked { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&parked));
     let mut cx = Context::from_waker(&waker);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+        let polled = {
+            let _blocked = Blocked::begin();
+            future.as_mut().poll(&mut cx)
+        };
+        if let Poll::Ready(output) = polled {
             return output;
         }
         // Others may unpark this thread for reasons of their own.
         while !parked.woken.swap(false, SeqCst) {
+            if is_inside {
+                // What yields the way of tokio is woken at that same next turn: look without being woken.
+                thread::park_timeout(NAP);
+                break;
+            }
             thread::park();
         }
+    }
+}
+
+/// Tells whether the thread is blocked by the future that it polls, so that yielding lets nobody else run.
+pub(crate) fn is_blocked() -> bool {
+    BLOCKED.get()
+}
+
+/// The thread is blocked until this is dropped.
+struct Blocked {
+    before: bool,
+}
+
+impl Blocked {
+    fn begin() -> Self {
+        Self { before: BLOCKED.replace(true) }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        BLOCKED.set(self.before);
     }
 }
 

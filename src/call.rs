@@ -27,6 +27,11 @@ impl Call {
         Self { callers_deadline: context.deadline(), context, report, arrived: Instant::now() }
     }
 
+    /// Hands the context over to who serves the event; what the report needs of it, it has.
+    pub(crate) fn take_context(&mut self) -> Context {
+        std::mem::replace(&mut self.context, Context::nobodys(self.report.request_id))
+    }
+
     /// Returns until when the event may wait to start.
     pub(crate) fn queue_deadline(&self, limits: &Limits) -> Instant {
         self.deadline(self.arrived, limits.queue_timeout)

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
@@ -116,14 +116,17 @@ impl Face {
     /// Waits for the future, but only until the deadline.
     ///
     /// The alarm is set when the future first has to wait, so a future that is ready at once costs nothing.
-    pub(crate) async fn race<F: Future>(&self, deadline: Instant, future: F) -> Result<F::Output, Cut> {
-        let mut future = pin!(future);
+    /// It is taken pinned, as moving a large future costs more than polling it.
+    pub(crate) fn race<F: Future>(
+        &self,
+        deadline: Instant,
+        mut future: Pin<&mut F>,
+    ) -> impl Future<Output = Result<F::Output, Cut>> {
         let mut alarm = self.alarm(deadline);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
+        poll_fn(move |cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => alarm.poll(cx).map(Err),
         })
-        .await
     }
 
     /// Counts one as running until the answer is dropped; none once the clock is cancelled.
@@ -252,6 +255,7 @@ fn ring(alarms: &mut MutexGuard<'_, Alarms>, now: Instant) {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::pin::pin;
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
@@ -261,7 +265,7 @@ mod tests {
     fn an_alarm_rings_at_its_time_and_is_gone() {
         let clock = Clock::start(1, || ()).unwrap();
         let started = Instant::now();
-        let cut = block_on(clock.face().race(started + Duration::from_millis(20), pending::<()>()));
+        let cut = block_on(clock.face().race(started + Duration::from_millis(20), pin!(pending::<()>())));
         assert_eq!(cut, Err(Cut::Deadline));
         assert!(started.elapsed() >= Duration::from_millis(20));
         assert!(clock.face().alarms.lock().set.is_empty());
@@ -270,7 +274,7 @@ mod tests {
     #[test]
     fn a_future_that_is_ready_sets_no_alarm() {
         let clock = Clock::start(1, || ()).unwrap();
-        assert_eq!(block_on(clock.face().race(Instant::now(), async { 7 })), Ok(7));
+        assert_eq!(block_on(clock.face().race(Instant::now(), pin!(async { 7 }))), Ok(7));
         assert_eq!(clock.face().alarms.lock().next_id, 0);
     }
 
@@ -278,13 +282,16 @@ mod tests {
     fn cancelling_cuts_off_who_waits_and_who_comes_later() {
         let clock = Clock::start(1, || ()).unwrap();
         let face = Arc::clone(clock.face());
-        let waiting = thread::spawn(move || block_on(face.race(Instant::now() + FAR, pending::<()>())));
+        let waiting = thread::spawn(move || block_on(face.race(Instant::now() + FAR, pin!(pending::<()>()))));
         while clock.face().alarms.lock().set.is_empty() {
             thread::yield_now();
         }
         clock.face().cancel();
         assert_eq!(waiting.join().unwrap(), Err(Cut::Cancelled));
-        assert_eq!(block_on(clock.face().race(Instant::now() + FAR, pending::<()>())), Err(Cut::Cancelled));
+        assert_eq!(
+            block_on(clock.face().race(Instant::now() + FAR, pin!(pending::<()>()))),
+            Err(Cut::Cancelled)
+        );
         assert!(clock.face().run(0).is_none());
     }
 
@@ -292,7 +299,10 @@ mod tests {
     fn it_beats_while_something_runs_and_parks_after() {
         let beats = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&beats);
-        let clock = Clock::start(1, move || drop(counted.fetch_add(1, SeqCst))).unwrap();
+        let beat = move || {
+            counted.fetch_add(1, SeqCst);
+        };
+        let clock = Clock::start(1, beat).unwrap();
         let running = clock.face().run(0).unwrap();
         let before = beats.load(SeqCst);
         while beats.load(SeqCst) < before + 3 {

@@ -6,8 +6,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::error::{Error, ErrorKind};
-
 /// Longest tenant name.
 const MAX_TENANT: usize = 256;
 
@@ -32,6 +30,26 @@ impl RequestId {
         Self(ms << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
     }
 
+    /// Returns the id as text, without the detour over a formatter.
+    pub(crate) fn to_text(self) -> String {
+        self.text().as_str().into()
+    }
+
+    fn text(self) -> Text {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for (i, byte) in self.0.to_be_bytes().into_iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                at += 1;
+            }
+            text[at] = HEX[usize::from(byte >> 4)];
+            text[at + 1] = HEX[usize::from(byte & 15)];
+            at += 2;
+        }
+        Text(text)
+    }
+
     /// Returns the id as a number.
     pub fn as_u128(self) -> u128 {
         self.0
@@ -49,19 +67,18 @@ fn next_random() -> u64 {
     z ^ (z >> 31)
 }
 
+/// An id as text.
+struct Text([u8; 36]);
+
+impl Text {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; 36];
-        let mut at = 0;
-        for nibble in 0..32 {
-            if matches!(nibble, 8 | 12 | 16 | 20) {
-                at += 1;
-            }
-            text[at] = HEX[(self.0 >> (124 - 4 * nibble) & 15) as usize];
-            at += 1;
-        }
-        f.write_str(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -121,8 +138,13 @@ impl Context {
     /// Makes a context that says nothing yet, with a request id of its own.
     #[allow(clippy::new_without_default, reason = "each call answers another request id")]
     pub fn new() -> Self {
+        Self::nobodys(RequestId::new())
+    }
+
+    /// Stands where a context was.
+    pub(crate) fn nobodys(request_id: RequestId) -> Self {
         Self {
-            request_id: RequestId::new(),
+            request_id,
             facts: None,
             attempt: 1,
             deadline: None,
@@ -230,19 +252,20 @@ impl Context {
     }
 
     /// Checks what the caller set.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check<E: From<Fault>>(&self) -> Result<(), E> {
+        self.fault().map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    fn fault(&self) -> Option<Fault> {
         if let Some(tenant) = &self.tenant
-            && (tenant.is_empty() || tenant.len() > MAX_TENANT)
+            && !(1..=MAX_TENANT).contains(&tenant.len())
         {
-            return Err(invalid("tenant", format!("{} bytes long; give 1 to {MAX_TENANT}", tenant.len())));
+            let reason = format!("{} bytes long; give 1 to {MAX_TENANT}", tenant.len());
+            return Some(Fault { attribute: "tenant", reason });
         }
-        if let Some(traceparent) = &self.traceparent
-            && !is_traceparent(traceparent)
-        {
-            let reason = "is not 00-<32 hex>-<16 hex>-<2 hex> in lower case with ids that are not all zero";
-            return Err(invalid("traceparent", reason.into()));
-        }
-        Ok(())
+        let traceparent = self.traceparent.as_deref()?;
+        let reason = "is not 00-<32 hex>-<16 hex>-<2 hex> in lower case with ids that are not all zero";
+        (!is_traceparent(traceparent)).then(|| Fault { attribute: "traceparent", reason: reason.into() })
     }
 
     pub(crate) fn fill_in(&mut self, facts: Arc<Facts>, deadline: Instant) {
@@ -259,8 +282,11 @@ impl Context {
     }
 }
 
-fn invalid(attribute: &str, reason: String) -> Error {
-    ErrorKind::InvalidEvent { attribute: attribute.into(), reason }.into()
+/// What is wrong with something that the caller set.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) attribute: &'static str,
+    pub(crate) reason: String,
 }
 
 fn is_traceparent(text: &str) -> bool {
@@ -309,7 +335,7 @@ mod tests {
     #[test]
     fn a_trace_parent_is_checked() {
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert!(Context::new().with_traceparent(trace).check().is_ok());
+        assert!(Context::new().with_traceparent(trace).fault().is_none());
         for wrong in [
             "",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
@@ -318,16 +344,16 @@ mod tests {
             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
         ] {
-            let error = Context::new().with_traceparent(wrong).check().unwrap_err();
-            assert!(error.to_string().contains("traceparent"), "{wrong}");
+            let fault = Context::new().with_traceparent(wrong).fault().unwrap();
+            assert_eq!(fault.attribute, "traceparent", "{wrong}");
         }
     }
 
     #[test]
     fn a_tenant_has_a_length() {
-        assert!(Context::new().with_tenant("").check().is_err());
-        assert!(Context::new().with_tenant("x".repeat(257)).check().is_err());
-        assert!(Context::new().with_tenant("x".repeat(256)).check().is_ok());
+        assert!(Context::new().with_tenant("").fault().is_some());
+        assert!(Context::new().with_tenant("x".repeat(257)).fault().is_some());
+        assert!(Context::new().with_tenant("x".repeat(256)).fault().is_none());
     }
 
     #[test]

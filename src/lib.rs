@@ -49,16 +49,18 @@
 //!
 //! It runs under any async executor and on plain threads ([`Handler::invoke_blocking`], [`Runtime::block_on`]). A
 //! guest runs on the thread that polls its call and yields at least each millisecond. A runtime starts one thread
-//! for its clock, one more when a guest first needs timers or files, and one for idle guests when some are kept.
+//! for its clock, one more when a function that imports WASI is deployed or an answer is streamed, and one for
+//! idle guests when some are kept.
 //! Nothing reads environment variables, sets globals or prints; the engine itself installs handlers for SIGSEGV,
 //! SIGILL and SIGFPE once in the process.
 
 mod lane;
 mod block_on;
+mod escape;
 mod limits;
-mod error;
 mod context;
 mod report;
+mod error;
 mod clock;
 mod body;
 mod event;
@@ -85,3 +87,7 @@ pub use crate::runtime::{
     Deployed, Description, FunctionInfo, Handler, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats,
 };
 pub use crate::wasm::Contract;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::context::{Facts, RequestId};
-use crate::error::escape::Escaped;
+use crate::escape::Escaped;
 
 /// What one invocation cost and how it ended; there is one for every ending, rejections too.
 ///

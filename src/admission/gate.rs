@@ -97,7 +97,8 @@ impl Gate {
 
     /// Takes the amount if it is free and nobody waits for it.
     pub(crate) fn try_take(&self, need: Amount) -> Option<Ticket<'_>> {
-        self.subtract(need, QUEUED | CLOSED).then_some(Ticket { gate: self, amount: need })
+        // Not `then_some`: a ticket made for nothing gives back what it never had.
+        if self.subtract(need, QUEUED | CLOSED) { Some(Ticket { gate: self, amount: need }) } else { None }
     }
 
     /// Waits for the amount.
@@ -250,11 +251,13 @@ impl<'a> Turn<'a> {
         gate.free.fetch_or(QUEUED, SeqCst);
         let mut woken = Vec::new();
         gate.serve(&mut queue, &mut woken);
-        if let Some(amount) = queue.served.remove(&number) {
-            self.number = None;
-            return Poll::Ready(Ok(Ticket { gate, amount }));
-        }
-        Poll::Pending
+        let served = queue.served.remove(&number);
+        drop(queue);
+        // Those before this one may have been served by this look, before who gave back came to the lock.
+        woken.into_iter().for_each(Waker::wake);
+        let Some(amount) = served else { return Poll::Pending };
+        self.number = None;
+        Poll::Ready(Ok(Ticket { gate, amount }))
     }
 }
 
@@ -397,6 +400,27 @@ mod tests {
             assert!(!gate.is_idle(), "it is served, though it has not looked");
         }
         assert!(gate.is_idle());
+    }
+
+    #[test]
+    fn who_is_served_by_a_newcomers_look_is_woken() {
+        struct Woken(AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, SeqCst);
+            }
+        }
+        let gate = Gate::new(one(1), 10);
+        let held = gate.try_take(one(1)).unwrap();
+        let woken = Arc::new(Woken(AtomicUsize::new(0)));
+        let mut first = pin!(gate.take(one(1)));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&Arc::clone(&woken).into())).is_pending());
+        // Given back as far as the word, and not yet come to the lock.
+        gate.free.fetch_add(held.keep().word, SeqCst);
+        let mut second = pin!(gate.take(one(1)));
+        assert!(poll(&mut second).is_pending());
+        assert_eq!(woken.0.load(SeqCst), 1);
+        assert!(matches!(poll(&mut first), Poll::Ready(Ok(_))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::escape::Escaped;
+use crate::escape::Escaped;
 
 /// A handler's own failure: what kind, why, and whether trying again may help.
 ///

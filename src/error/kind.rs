@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::escape::Escaped;
 use crate::error::failure::Failure;
+use crate::escape::Escaped;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,5 @@
 //! Why there is no answer, with its report.
 
-pub(crate) mod escape;
 pub(crate) mod failure;
 pub(crate) mod kind;
 
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 pub use self::failure::Failure;
 pub use self::kind::{ErrorKind, MemoryScope, Payload, Phase, ThrottleReason};
+use crate::context::Fault;
 use crate::report::Report;
 
 /// Why there is no answer.
@@ -111,6 +111,12 @@ impl Error {
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
         Self(Box::new(Parts { kind, report: None }))
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        ErrorKind::InvalidEvent { attribute: fault.attribute.into(), reason: fault.reason }.into()
     }
 }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::error::escape::Escaped;
 use crate::error::{Error, ErrorKind};
+use crate::escape::Escaped;
 use crate::event::extension::Extension;
 
 /// What an error shows of a value, in characters.

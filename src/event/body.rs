@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::escape::Escaped;
 use crate::error::{Error, ErrorKind};
+use crate::escape::Escaped;
 
 pub(super) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<Bytes, Error> {
     match serde_json::to_vec(value) {

@@ -92,7 +92,7 @@ impl Event {
     /// assert!(event.body().is_empty());
     /// ```
     pub fn new(event_type: impl Into<String>) -> Self {
-        Self::identified(RequestId::new().to_string(), event_type.into())
+        Self::identified(RequestId::new().to_text(), event_type.into())
     }
 
     /// Creates an event with a body of bytes, without a content type.

@@ -18,6 +18,9 @@ use serde::de::DeserializeOwned;
 use crate::context::Context;
 use crate::error::Failure;
 
+/// How much is repeated of a name that was not granted; the guest chooses it, and it may be megabytes.
+const SHOWN: usize = 100;
+
 type Answer = Result<Bytes, Failure>;
 type BoxFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
@@ -66,11 +69,13 @@ impl Grants {
     fn not_granted(&self, name: &str) -> Failure {
         let granted: Vec<&str> = self.0.keys().map(String::as_str).collect();
         let granted = if granted.is_empty() { "nothing".into() } else { granted.join(", ") };
+        let name: String = name.chars().take(SHOWN).collect();
         let message = format!("{name:?} is not granted to this function; granted is {granted}; use `.grant`");
         Failure::new("not-granted", message)
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn bad_request(error: serde_json::Error) -> Failure {
     Failure::new("bad-request", format!("the body is not the JSON that is wanted: {error}"))
 }
@@ -101,6 +106,13 @@ mod tests {
         let failure = call(&grants, "other", "").unwrap_err();
         assert_eq!(failure.kind(), "not-granted");
         assert!(failure.message().contains("\"other\"") && failure.message().contains("echo"));
+    }
+
+    #[test]
+    fn a_huge_name_that_was_not_granted_is_not_repeated_whole() {
+        let failure =
+            block_on(Grants::default().call(&"\u{1}".repeat(1 << 20), Bytes::new(), Context::new()));
+        assert!(failure.unwrap_err().message().len() < 1_000);
     }
 
     #[test]

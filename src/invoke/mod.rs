@@ -8,6 +8,7 @@ mod docket;
 pub(crate) mod native;
 mod stream;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -167,7 +168,7 @@ async fn admit<'a, C>(
         return Ok(Some(permit));
     }
     let deadline = call.queue_deadline(&deployment.limits);
-    let waited = desk.face.race(deadline, deployment.gate.take(one)).await;
+    let waited = desk.face.race(deadline, pin!(deployment.gate.take(one))).await;
     call.report.queued = call.arrived.elapsed();
     match waited {
         Ok(Ok(permit)) => Ok(Some(permit)),
@@ -196,7 +197,7 @@ pub(crate) async fn drain<C>(desk: &Desk, deployments: &[Arc<Deployment<C>>], de
     deployments.iter().for_each(|deployment| deployment.gate.close());
     for deployment in deployments {
         // The clock is cancelled only after this, and the deadline is what is asked next.
-        let _ = desk.face.race(deadline, deployment.gate.drained()).await;
+        let _ = desk.face.race(deadline, pin!(deployment.gate.drained())).await;
     }
     deployments
         .iter()

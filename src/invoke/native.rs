@@ -58,7 +58,7 @@ impl Callee for NativeCallee {
         call.report.start = Some(Start::Native);
         call.context.set_deadline(deadline);
         let context = call.context.clone();
-        let handler = guarded(async { (self.native.0)(event, context).await });
+        let handler = pin!(guarded(async { (self.native.0)(event, context).await }));
         let ended = self.face.race(deadline, handler).await;
         call.report.handler = started.elapsed();
         call.report.busy = call.report.handler;

@@ -83,7 +83,7 @@ pub(crate) async fn stream(
             let rest = Rest::Running { flight, reader, reaper };
             Ok(ResponseStream { head: Response::new(), rest, report: None })
         }
-        Some(landed) => landed.map(|response| ResponseStream::landed(response, reader)),
+        Some(landed) => landed.map(|response| ResponseStream::landed(response, &reader)),
     }
 }
 
@@ -121,7 +121,7 @@ impl Flight {
 }
 
 impl ResponseStream {
-    fn landed(mut response: Response, reader: Reader) -> Self {
+    fn landed(mut response: Response, reader: &Reader) -> Self {
         let report = response.take_report();
         let mut body = Vec::new();
         while let Poll::Ready(Some(chunk)) = reader.poll_next(Waker::noop()) {
@@ -176,7 +176,7 @@ impl ResponseStream {
                 }
                 match flight.poll(cx) {
                     Poll::Ready(Ok(response)) => {
-                        *self = Self::landed(response, reader);
+                        *self = Self::landed(response, &reader);
                         self.poll_chunk(cx)
                     }
                     Poll::Ready(Err(error)) => {

@@ -66,7 +66,7 @@ impl<G: Send + 'static> Idlers for Pool<G> {
                 }
             }
         }
-        self.idle_since().map(|since| since + timeout)
+        self.idle_since().and_then(|since| since.checked_add(timeout))
     }
 
     fn close(&self) {

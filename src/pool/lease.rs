@@ -63,15 +63,14 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
     }
 
     /// Gives the guest back after a call that finished; it is kept for its tenant, or discarded when it has
-    /// served often enough or somebody waits for its room.
-    pub(crate) fn release(mut self, tenant: &Tenant) {
+    /// served often enough or somebody waits for its room. `now` is when the call ended.
+    pub(crate) fn release(mut self, tenant: Tenant, now: Instant) {
         self.pool.tally.served(self.lane);
         self.uses += 1;
         let keep = self.pool.keep;
         if self.uses >= keep.max_uses || self.pool.gate().waiting() > 0 {
             return;
         }
-        let now = Instant::now();
         let mut shelf = self.pool.shelf.lock();
         if shelf.closed {
             return;
@@ -81,7 +80,7 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
             shelf.idle.push(Idle {
                 guest,
                 room: room.keep(),
-                tenant: tenant.clone(),
+                tenant,
                 lane: self.lane,
                 uses: self.uses,
                 since: now,
@@ -90,7 +89,10 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
         // The guest lives on, so it stays counted.
         std::mem::forget(self.berth.take());
         drop(shelf);
-        self.pool.keeper.expect(now + keep.idle_timeout);
+        // A time-out beyond what the clock can count never comes.
+        if let Some(expiry) = now.checked_add(keep.idle_timeout) {
+            self.pool.keeper.expect(expiry);
+        }
         // Shelved first, looked second: who came for room in between has either found this guest or is seen now.
         if self.pool.gate().waiting() > 0 {
             self.pool.discard_oldest();

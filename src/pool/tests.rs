@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Waker};
+use std::time::Instant;
 
 use super::*;
 use crate::block_on::block_on;
@@ -78,7 +79,7 @@ fn a_released_guest_serves_again_and_a_dropped_lease_discards() {
     let pool = yard.pool(10, 4);
     let (lease, reused) = yard.lease(&pool, &None);
     assert!(!reused);
-    lease.release(&None);
+    lease.release(None, Instant::now());
     assert_eq!((yard.live(), pool.idle()), (1, 1));
     let (lease, reused) = yard.lease(&pool, &None);
     assert!(reused);
@@ -91,8 +92,8 @@ fn a_released_guest_serves_again_and_a_dropped_lease_discards() {
 fn a_guest_serves_only_so_often() {
     let yard = Yard::new(4);
     let pool = yard.pool(2, 4);
-    yard.lease(&pool, &None).0.release(&None);
-    yard.lease(&pool, &None).0.release(&None);
+    yard.lease(&pool, &None).0.release(None, Instant::now());
+    yard.lease(&pool, &None).0.release(None, Instant::now());
     assert_eq!((yard.live(), pool.tally().sums()), (0, (1, 1, 2)));
 }
 
@@ -101,11 +102,11 @@ fn a_guest_never_serves_another_tenant_and_makes_way_for_it() {
     let yard = Yard::new(4);
     let pool = yard.pool(10, 1);
     let (a, b) = (tenant("a"), tenant("b"));
-    yard.lease(&pool, &a).0.release(&a);
+    yard.lease(&pool, &a).0.release(a.clone(), Instant::now());
     let (lease, reused) = yard.lease(&pool, &b);
     assert!(!reused);
     assert_eq!(yard.live(), 1, "with one guest at most, the other tenant's had to go first");
-    lease.release(&b);
+    lease.release(b.clone(), Instant::now());
     assert!(yard.lease(&pool, &b).1);
     let (lease, reused) = yard.lease(&pool, &None);
     assert!(!reused, "nobody's guest is nobody's only");
@@ -116,7 +117,7 @@ fn a_guest_never_serves_another_tenant_and_makes_way_for_it() {
 fn an_idle_guest_of_another_pool_makes_way() {
     let yard = Yard::new(1);
     let (first, second) = (yard.pool(10, 1), yard.pool(10, 1));
-    yard.lease(&first, &None).0.release(&None);
+    yard.lease(&first, &None).0.release(None, Instant::now());
     let (lease, _) = yard.lease(&second, &None);
     assert_eq!((yard.live(), first.idle()), (1, 0));
     drop(lease);
@@ -130,7 +131,7 @@ fn a_guest_is_not_kept_while_somebody_waits_for_its_room() {
     let (lease, _) = yard.lease(&first, &None);
     let mut waiting = pin!(second.checkout(&None, 0, need()));
     assert!(pending(&mut waiting));
-    lease.release(&None);
+    lease.release(None, Instant::now());
     assert_eq!(first.idle(), 0);
     assert!(!pending(&mut waiting));
 }
@@ -154,8 +155,8 @@ fn a_vacancy_or_a_wait_that_is_dropped_leaves_nothing_behind() {
 fn idle_guests_go_after_their_time() {
     let yard = Yard::new(4);
     let pool = yard.pool_with(10, 4, Duration::from_millis(20));
-    let started = std::time::Instant::now();
-    yard.lease(&pool, &None).0.release(&None);
+    let started = Instant::now();
+    yard.lease(&pool, &None).0.release(None, Instant::now());
     while yard.live() > 0 {
         assert!(started.elapsed() < Duration::from_secs(10), "the keeper forgot it");
         std::thread::yield_now();
@@ -171,11 +172,11 @@ fn idle_guests_go_after_their_time() {
 fn closing_the_keeper_discards_idle_guests_and_keeps_none_after() {
     let yard = Yard::new(4);
     let pool = yard.pool(10, 4);
-    yard.lease(&pool, &None).0.release(&None);
+    yard.lease(&pool, &None).0.release(None, Instant::now());
     let (lease, _) = yard.lease(&pool, &tenant("late"));
     drop(yard.keeper.close().map(std::thread::JoinHandle::join));
     assert_eq!(yard.live(), 1);
-    lease.release(&tenant("late"));
+    lease.release(tenant("late"), Instant::now());
     assert_eq!((yard.live(), yard.keeper.room().is_idle()), (0, true));
 }
 
@@ -209,7 +210,7 @@ fn threads_that_cancel_and_finish_at_random_leave_nothing() {
                     } else {
                         let (lease, _) = yard.lease(pool, &tenant);
                         assert!(yard.live() <= 2, "no more guests than places");
-                        if round % 3 == 0 { drop(lease) } else { lease.release(&tenant) }
+                        if round % 3 == 0 { drop(lease) } else { lease.release(tenant, Instant::now()) }
                     }
                 }
             });

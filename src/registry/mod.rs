@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn removing_the_newest_falls_back_and_removing_all_leaves_no_name() {
         let registry = registry();
-        (0..3).for_each(|_| drop(put(&registry, "a", None)));
+        (1..=3).for_each(|version| assert_eq!(put(&registry, "a", None), Ok(version)));
         assert_eq!(registry.remove(&Target::parse("a:3").unwrap()).len(), 1);
         assert_eq!(now(&registry, "a").unwrap(), "a 2");
         assert_eq!(registry.remove(&Target::parse("a").unwrap()).len(), 2);
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn removing_what_is_not_there_removes_nothing() {
         let registry = registry();
-        drop(put(&registry, "a", None));
+        assert_eq!(put(&registry, "a", None), Ok(1));
         assert!(registry.remove(&Target::parse("a:9").unwrap()).is_empty());
         assert!(registry.remove(&Target::parse("b").unwrap()).is_empty());
     }

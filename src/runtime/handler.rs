@@ -35,8 +35,8 @@ impl Handler {
     /// # Cancel safety
     ///
     /// Dropping the future cancels the invocation: the guest is discarded, permit and place are given back.
-    pub async fn invoke(&self, event: Event) -> Result<Response, Error> {
-        self.invoke_with(Context::new(), event).await
+    pub fn invoke(&self, event: Event) -> impl Future<Output = Result<Response, Error>> + Send {
+        self.invoke_with(Context::new(), event)
     }
 
     /// Sends an event with a tenant, a deadline, a trace parent or attributes.
@@ -48,8 +48,13 @@ impl Handler {
     /// # Cancel safety
     ///
     /// As [`invoke`](Self::invoke).
-    pub async fn invoke_with(&self, context: Context, event: Event) -> Result<Response, Error> {
-        start(&self.core.desk, &self.route, (context, event), None).await
+    pub fn invoke_with(
+        &self,
+        context: Context,
+        event: Event,
+    ) -> impl Future<Output = Result<Response, Error>> + Send {
+        // No async function of its own: each one would move the whole future once more.
+        start(&self.core.desk, &self.route, (context, event), None)
     }
 
     /// Sends an event and waits, parking the calling thread.

@@ -13,6 +13,8 @@ use crate::wasm::linker::Linkers;
 /// x86-64 holds 31,000 places of 4 GiB; two kinds of engines on all shards must stay below that.
 const MOST_PLACES: usize = 16_000;
 const MOST_SHARDS: usize = 8;
+/// Tables that come with a place; a program that has more of them takes more places.
+pub(crate) const TABLES_OF_A_PLACE: u32 = 16;
 /// What a slot's memory keeps resident when it is free again: page faults saved for each new guest. Less
 /// doubles the first call of a large guest, more gains nothing.
 const KEEP_RESIDENT: usize = 1 << 20;
@@ -148,17 +150,18 @@ impl Engines {
         pool.total_core_instances(u32::MAX)
             .total_component_instances(u32::MAX)
             .max_core_instances_per_component(u32::MAX)
-            .max_memories_per_component(places)
-            .max_tables_per_component(places.saturating_mul(16))
-            .max_core_instance_size(16 << 20)
-            .max_component_instance_size(64 << 20)
+            .max_memories_per_component(u32::MAX)
+            .max_tables_per_component(places.saturating_mul(TABLES_OF_A_PLACE))
+            // The engine's own defaults: what instances take beside their memories is metered by nothing else.
+            .max_core_instance_size(1 << 20)
+            .max_component_instance_size(1 << 20)
             .total_memories(places)
-            .total_tables(places.saturating_mul(16))
+            .total_tables(places.saturating_mul(TABLES_OF_A_PLACE))
             .total_stacks(places)
             .total_gc_heaps(places)
             // One of each is the default and refuses standard modules.
             .max_memories_per_module(4)
-            .max_tables_per_module(16)
+            .max_tables_per_module(TABLES_OF_A_PLACE)
             .table_elements(self.options.table_elements as usize)
             .linear_memory_keep_resident(self.keep_resident())
             .table_keep_resident(64 << 10)
@@ -183,6 +186,7 @@ fn shards(options: &EngineOptions) -> usize {
     shards
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn refused(error: wasmtime::Error) -> ErrorKind {
     ErrorKind::Engine { reason: format!("an engine cannot be made: {error:#}") }
 }

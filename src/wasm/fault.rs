@@ -8,6 +8,9 @@ use crate::limits::Limits;
 use crate::wasm::meter::Stop;
 use crate::wasm::state::State;
 
+/// What a backtrace shows of a function's name.
+const MOST_OF_A_NAME: usize = 1_000;
+
 /// Why a guest did not answer.
 pub(crate) enum Fault {
     /// It was stopped; the caller knows in which phase.
@@ -29,12 +32,14 @@ pub(crate) enum Refused {
     Invalid(String),
     /// The guest handed over more than it may.
     TooLarge { what: Payload, limit: u64, size: u64 },
+    /// The host cannot give what was granted; no fault of the guest's.
+    Missing(String),
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(reason) => f.write_str(reason),
+            Self::Invalid(reason) | Self::Missing(reason) => f.write_str(reason),
             Self::TooLarge { what, limit, size } => write!(f, "{what} too large: {size} bytes of {limit}"),
         }
     }
@@ -86,6 +91,7 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &mut State) -> Fault {
 fn of_import(refused: &Refused) -> ErrorKind {
     match refused {
         Refused::Invalid(reason) => ErrorKind::InvalidAnswer { reason: reason.clone() },
+        Refused::Missing(reason) => ErrorKind::Engine { reason: reason.clone() },
         Refused::TooLarge { what, limit, size } => {
             ErrorKind::PayloadTooLarge { what: *what, limit: *limit, size: *size }
         }
@@ -123,7 +129,8 @@ fn trapped(message: String, backtrace: Option<&wasmtime::WasmBacktrace>) -> Erro
 
 fn frame(frame: &wasmtime::FrameInfo) -> String {
     match frame.func_name() {
-        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        // A name may have 100,000 bytes, and more once it is demangled.
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name)).chars().take(MOST_OF_A_NAME).collect(),
         None => {
             format!("function {} of {}", frame.func_index(), frame.module().name().unwrap_or("the module"))
         }

@@ -84,7 +84,7 @@ impl Guest {
     }
 
     /// Prepares the guest for one event; the deadline is the handler's.
-    pub(crate) fn begin(&mut self, context: &Context, deadline: Instant) {
+    pub(crate) fn begin(&mut self, context: Context, deadline: Instant) {
         let fuel = self.store.data().linked.fuel;
         let limit = self.store.data().linked.recipe.limits.fuel.unwrap_or(u64::MAX);
         self.store.set_epoch_deadline(1);
@@ -94,10 +94,10 @@ impl Guest {
         let state = self.store.data_mut();
         state.meter.begin();
         state.deadline = deadline;
-        state.context = Some(context.clone());
         if let Some(log) = &state.log {
             log.lock().begin(context.request_id());
         }
+        state.context = Some(context);
         if !state.linked.recipe.grants.is_empty() {
             state.host = tokio::runtime::Handle::try_current().ok();
         }

@@ -16,6 +16,9 @@ use crate::error::ErrorKind;
 
 /// Threads for what blocks, such as file access.
 const BLOCKING_THREADS: usize = 16;
+/// How long the end waits for file access under way; one that hangs, such as on a pipe that nobody writes, is
+/// left behind with its thread.
+const LAST_ACCESS: Duration = Duration::from_millis(500);
 
 /// The small runtime; it starts when the first guest needs it.
 pub(crate) struct Io {
@@ -59,6 +62,7 @@ impl Io {
             while face.is_running() {
                 thread::sleep(Duration::from_millis(1));
             }
+            runtime.shutdown_timeout(LAST_ACCESS);
         };
         let thread = thread::Builder::new().name("fnhost-io".into()).spawn(own).map_err(refused)?;
         *state = State::Running { handle: handle.clone(), stop, thread };
@@ -78,6 +82,7 @@ impl Io {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn refused(error: std::io::Error) -> ErrorKind {
     ErrorKind::Engine { reason: format!("the thread for guests' timers and files cannot start: {error}") }
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use ::bytes::Bytes;
 use tokio::runtime::Handle;
 use wasmtime::component::Component;
-use wasmtime::{Engine, Module};
+use wasmtime::{Engine, ExternType, Module, ValType};
 
 use crate::error::{ErrorKind, Failure};
 use crate::wasm::contract::{bytes as bytes_contract, function};
@@ -92,6 +92,7 @@ fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<State>> {
     Ok(linker)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn broken(error: wasmtime::Error) -> ErrorKind {
     ErrorKind::Engine { reason: format!("the imports cannot be defined: {error:#}") }
 }
@@ -175,7 +176,7 @@ fn module_mismatch(function: &str, module: &Module, error: &wasmtime::Error) -> 
     let named = |import: &wasmtime::ImportType<'_>| format!("{}::{}", import.module(), import.name());
     let import = module.imports().find(|import| text.contains(&format!("`{}`", named(import))));
     let (name, wanted) = match &import {
-        Some(import) => (named(import), format!("{:?}", import.ty())),
+        Some(import) => (named(import), type_of(&import.ty())),
         None => (text, "something else".into()),
     };
     let is_ours = import.as_ref().is_some_and(|import| import.module() == "fnhost");
@@ -190,6 +191,19 @@ fn module_mismatch(function: &str, module: &Module, error: &wasmtime::Error) -> 
         wanted,
         offered: format!("{PREVIEW_1} (46 functions) and fnhost ({})", bytes_contract::IMPORTS.join(", ")),
         fix: fix.into(),
+    }
+}
+
+fn type_of(ty: &ExternType) -> String {
+    let list = |types: Vec<ValType>| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match ty {
+        ExternType::Func(ty) => {
+            format!("a function ({}) -> ({})", list(ty.params().collect()), list(ty.results().collect()))
+        }
+        ExternType::Global(_) => "a global".into(),
+        ExternType::Table(_) => "a table".into(),
+        ExternType::Memory(_) => "a memory".into(),
+        ExternType::Tag(_) => "a tag".into(),
     }
 }
 

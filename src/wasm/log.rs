@@ -11,12 +11,15 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::context::{Facts, RequestId};
-use crate::error::escape::Escaped;
+use crate::escape::Escaped;
 
 /// What the report keeps.
 const TAIL: usize = 4 << 10;
 /// The longest line that is told whole.
 const LINE: usize = 1 << 10;
+/// What a line takes of the limit at least: telling one costs the host as much as many bytes, and a guest may
+/// write thousands of empty ones in one call, which nothing interrupts.
+const LEAST_OF_A_LINE: u64 = 64;
 /// What a stream takes at once.
 const CHUNK: usize = 64 << 10;
 
@@ -28,6 +31,8 @@ pub(crate) struct Log {
     facts: Arc<Facts>,
     request_id: Option<RequestId>,
     left: u64,
+    /// How many lines may still be told.
+    lines: u64,
     limit: u64,
     dropped: u64,
     tail: VecDeque<u8>,
@@ -56,13 +61,24 @@ impl Log {
     pub(crate) fn new(facts: Arc<Facts>, limit: u64) -> Self {
         let begun = [Vec::new(), Vec::new()];
         let (tail, stderr) = (VecDeque::new(), VecDeque::new());
-        Self { facts, request_id: None, left: limit, limit, dropped: 0, tail, stderr, begun }
+        Self {
+            facts,
+            request_id: None,
+            left: limit,
+            lines: limit / LEAST_OF_A_LINE,
+            limit,
+            dropped: 0,
+            tail,
+            stderr,
+            begun,
+        }
     }
 
     /// Begins a new event.
     pub(crate) fn begin(&mut self, request_id: RequestId) {
         self.request_id = Some(request_id);
         self.left = self.limit;
+        self.lines = self.limit / LEAST_OF_A_LINE;
         self.dropped = 0;
         self.tail.clear();
         self.stderr.clear();
@@ -84,8 +100,14 @@ impl Log {
     /// Takes one message of the log import.
     pub(crate) fn message(&mut self, level: Level, text: &[u8]) {
         let kept = self.keep(text);
-        self.keep(b"\n");
-        self.tell(level, "log", &String::from_utf8_lossy(kept));
+        let ended = self.keep(b"\n");
+        // What is cut is not told either: a flood must not reach the host's own log as empty lines.
+        if kept.is_empty() && ended.is_empty() {
+            return;
+        }
+        if self.may_tell(kept) {
+            self.tell(level, "log", &String::from_utf8_lossy(kept));
+        }
     }
 
     /// Takes what was written to a stream, and tells each line that it ends.
@@ -121,8 +143,18 @@ impl Log {
         String::from_utf8_lossy(self.stderr.make_contiguous()).into_owned()
     }
 
-    fn tell_line(&self, source: Source, line: &[u8]) {
-        self.tell(Level::INFO, source.name(), &String::from_utf8_lossy(&line[..line.len().min(LINE)]));
+    fn tell_line(&mut self, source: Source, line: &[u8]) {
+        if self.may_tell(line) {
+            self.tell(Level::INFO, source.name(), &String::from_utf8_lossy(&line[..line.len().min(LINE)]));
+        }
+    }
+
+    /// Counts a line that is to be told; one too many counts as cut.
+    fn may_tell(&mut self, line: &[u8]) -> bool {
+        let may = self.lines > 0;
+        self.lines = self.lines.saturating_sub(1);
+        self.dropped += if may { 0 } else { line.len() as u64 + 1 };
+        may
     }
 
     fn tell(&self, level: Level, stream: &str, text: &str) {
@@ -254,6 +286,33 @@ mod tests {
         assert_eq!(log.end(), ("one\ntwthree\no\n".into(), 0));
         log.begin(RequestId::new());
         assert_eq!(log.end(), (String::new(), 0));
+    }
+
+    /// Counts what is told.
+    #[derive(Clone, Default)]
+    struct Told(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Told {
+        fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
+    fn told(write: impl FnOnce(&mut Log)) -> (usize, u64) {
+        use tracing_subscriber::layer::SubscriberExt;
+
+        let (told, mut log) = (Told::default(), log(6_400));
+        let subscriber = tracing_subscriber::registry().with(told.clone());
+        tracing::subscriber::with_default(subscriber, || write(&mut log));
+        (told.0.load(std::sync::atomic::Ordering::SeqCst), log.end().1)
+    }
+
+    #[test]
+    fn a_flood_of_lines_is_cut_for_the_hosts_log_too() {
+        assert_eq!(told(|log| log.write(Source::Stdout, &[b'\n'; 6_400])), (100, 6_300));
+        assert_eq!(told(|log| (0..1_000).for_each(|_| log.message(Level::INFO, b""))), (100, 900));
+        let large = told(|log| (0..1_000).for_each(|_| log.message(Level::INFO, &[b'x'; 6_400])));
+        assert_eq!(large, (1, 999 * 6_401 + 1));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::admission::{Amount, Gate};
+use crate::block_on::is_blocked;
 use crate::clock::Cut;
 use crate::error::{ErrorKind, MemoryScope};
 use crate::limits::PAGE;
@@ -142,6 +143,7 @@ impl std::error::Error for Stop {}
 
 /// Runs at each tick of the clock inside a guest that spins: stops it at its own deadline, and lets others run
 /// before that.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the engine wants")]
 pub(crate) fn on_tick(
     store: wasmtime::StoreContextMut<'_, State>,
 ) -> wasmtime::Result<wasmtime::UpdateDeadline> {
@@ -151,6 +153,9 @@ pub(crate) fn on_tick(
     }
     if Instant::now() >= state.deadline {
         return Err(Stop(Cut::Deadline).into());
+    }
+    if is_blocked() {
+        return Ok(wasmtime::UpdateDeadline::Yield(1));
     }
     // A plain yield goes straight back on a tokio worker's own slot and starves its other tasks.
     Ok(wasmtime::UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))

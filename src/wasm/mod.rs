@@ -5,6 +5,7 @@
 //! pool and serves events.
 
 mod artifact;
+mod census;
 pub(crate) mod contract;
 mod engine;
 mod fault;

@@ -14,7 +14,8 @@ use crate::host::Grants;
 use crate::limits::{Limits, PAGE};
 use crate::wasm::artifact::{Artifact, Loaded, Shape};
 use crate::wasm::contract::{Code, Contract};
-use crate::wasm::engine::{Engines, Kind};
+use crate::wasm::engine::{Engines, Kind, TABLES_OF_A_PLACE};
+use crate::wasm::fault::Refused;
 use crate::wasm::linker;
 use crate::wasm::survey::{Survey, to_binary};
 
@@ -50,7 +51,10 @@ impl Recipe {
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         for dir in &self.dirs {
             let perms = if dir.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            builder.preopened_dir(&dir.host, &dir.guest, perms)?;
+            builder.preopened_dir(&dir.host, &dir.guest, perms).map_err(|error| {
+                let host = dir.host.display();
+                Refused::Missing(format!("granted folder {host} cannot be opened: {error:#}; put it back"))
+            })?;
         }
         Ok(builder)
     }
@@ -91,7 +95,11 @@ impl Program {
         let survey = Survey::of(function, &binary)?;
         let (kind, artifact) = compile(engines, function, &survey, &binary)?;
         let shard = engines.shard(kind, lane)?;
-        let loaded = load(&artifact, &shard.engine)?;
+        // What was compiled just now fails to load only when it wants more than the engine's pool offers.
+        let loaded = load(&artifact, &shard.engine).map_err(|error| ErrorKind::Compile {
+            function: function.into(),
+            message: format!("it needs what this runtime does not offer: {error}"),
+        })?;
         let first = Arc::new(Code::link(function, &loaded, shard)?);
         let codes: Box<[OnceLock<Arc<Code>>]> = (0..engines.shards()).map(|_| OnceLock::new()).collect();
         let contract = first.contract();
@@ -255,7 +263,8 @@ fn size(function: &str, loaded: &Loaded, survey: &Survey) -> Result<Size, ErrorK
     };
     let largest_memory = required.max_initial_memory_size.unwrap_or(0);
     // A guest without memory takes a place all the same: it has a stack and tables.
-    let places = required.num_memories.max(1) + u32::from(survey.uses_heap);
+    let tables = required.num_tables.div_ceil(TABLES_OF_A_PLACE);
+    let places = required.num_memories.max(tables).max(1) + u32::from(survey.uses_heap);
     let pages = largest_memory.saturating_mul(required.num_memories.into());
     let largest_table = required.max_initial_table_size.unwrap_or(0);
     Ok(Size { need: Amount::new(places, pages), largest_memory, largest_table })

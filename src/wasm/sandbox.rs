@@ -1,5 +1,6 @@
 //! A function's guests behind their pool: takes an event to one of them and brings the answer back.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -88,9 +89,9 @@ impl Sandbox {
             }
             Seat::Empty(vacancy) => self.fill(vacancy, call, started, lane).await?,
         };
-        let (response, intact) = self.serve(lease.guest(), call, event, sink, (now, lane)).await;
+        let (response, intact, ended_at) = self.serve(lease.guest(), call, event, sink, (now, lane)).await;
         if intact {
-            lease.release(&tenant);
+            lease.release(tenant, ended_at);
         }
         response
     }
@@ -99,7 +100,7 @@ impl Sandbox {
     async fn seat(&self, call: &Call, lane: usize) -> Result<Seat<'_, Guest>, ErrorKind> {
         let deadline = call.queue_deadline(&self.recipe.limits);
         let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
-        let checkout = self.pool.checkout(call.context.tenant_key(), lane, need);
+        let checkout = pin!(self.pool.checkout(call.context.tenant_key(), lane, need));
         match self.surroundings.face.race(deadline, checkout).await {
             Ok(Ok(seat)) => Ok(seat),
             Ok(Err(Refused::Closed | Refused::QueueFull)) | Err(Cut::Cancelled) => {
@@ -121,8 +122,10 @@ impl Sandbox {
         call.report.start = Some(if mapped { Start::Cold } else { Start::Fresh });
         let deadline = call.deadline(started, self.recipe.limits.init_timeout);
         let granted = vacancy.granted();
-        let making = Guest::make(&linked, &call.context, granted.pages(), deadline);
-        let ended = self.watch(lane, deadline).run(started, making).await;
+        let ended = {
+            let making = pin!(Guest::make(&linked, &call.context, granted.pages(), deadline));
+            self.watch(lane, deadline).run(started, making).await
+        };
         call.report.busy += ended.busy;
         let in_all = ended.at.duration_since(started);
         let (fault, init) = match ended.output {
@@ -150,28 +153,31 @@ impl Sandbox {
         event: Event,
         sink: Option<Writer>,
         (started, lane): (Instant, usize),
-    ) -> (Result<Response, ErrorKind>, bool) {
+    ) -> (Result<Response, ErrorKind>, bool, Instant) {
         let deadline = call.deadline(started, self.recipe.limits.timeout);
         call.context.set_deadline(deadline);
         if let Some(sink) = &sink {
             sink.set_deadline(deadline);
         }
         let written = sink.as_ref().map(Writer::written);
-        guest.begin(&call.context, deadline);
-        let ended = self.watch(lane, deadline).run(started, guest.call(event, sink)).await;
+        guest.begin(call.take_context(), deadline);
+        let ended = {
+            // Dropped here, wherever it stands: only then can the guest be asked what it used.
+            let calling = pin!(guest.call(event, sink));
+            self.watch(lane, deadline).run(started, calling).await
+        };
         call.report.busy += ended.busy;
         call.report.handler = ended.at.duration_since(started);
         guest.end(&mut call.report);
         call.report.bytes_out = written.map_or(0, |written| written.bytes());
-        match ended.output {
-            Ok(Ok(response)) => (Ok(response), true),
-            Ok(Err(fault)) => {
-                let kind = ending(fault, call, (Phase::Handler, started, deadline));
-                let intact = matches!(kind, ErrorKind::Failed(_));
-                (Err(kind), intact)
-            }
-            Err(cut) => (Err(ending(Fault::Cut(cut), call, (Phase::Handler, started, deadline))), false),
-        }
+        let fault = match ended.output {
+            Ok(Ok(response)) => return (Ok(response), true, ended.at),
+            Ok(Err(fault)) => fault,
+            Err(cut) => Fault::Cut(cut),
+        };
+        let kind = ending(fault, call, (Phase::Handler, started, deadline));
+        let intact = matches!(kind, ErrorKind::Failed(_));
+        (Err(kind), intact, ended.at)
     }
 
     fn watch(&self, lane: usize, deadline: Instant) -> Watch<'_> {

@@ -12,6 +12,7 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiVie
 use crate::context::Context;
 use crate::error::Failure;
 use crate::event::Event;
+use crate::wasm::census::MOST_INSTANCES;
 use crate::wasm::log::{Log, SharedLog};
 use crate::wasm::meter::Meter;
 use crate::wasm::program::Linked;
@@ -189,10 +190,12 @@ impl wasmtime::ResourceLimiter for State {
         Ok(self.meter.table(desired, most))
     }
 
-    // Counted as places, and bounded by the program itself.
+    // Not counted as places, and each takes memory of the host's.
     fn instances(&self) -> usize {
-        usize::MAX
+        MOST_INSTANCES
     }
+
+    // Counted as places, and bounded by the program itself.
 
     fn tables(&self) -> usize {
         usize::MAX

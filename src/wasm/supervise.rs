@@ -1,7 +1,7 @@
 //! Polls a guest until it ends or its deadline passes.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,17 @@ impl Watch<'_> {
     /// A guest that spins is stopped from inside, by its store's epoch callback. This is for one that waits: the
     /// alarm is set when it first returns pending, so a call that ends at once never pays for it. `started` is
     /// now, as the caller has read it.
-    pub(crate) async fn run<F: Future>(&self, started: Instant, future: F) -> Ended<F::Output> {
-        let mut future = pin!(future);
+    ///
+    /// The future is taken pinned, as moving a large one costs more than polling it.
+    pub(crate) fn run<F: Future>(
+        &self,
+        started: Instant,
+        mut future: Pin<&mut F>,
+    ) -> impl Future<Output = Ended<F::Output>> {
         let mut alarm = self.face.alarm(self.deadline);
         let mut first = Some(started);
         let mut busy = Duration::ZERO;
-        poll_fn(|cx| {
+        poll_fn(move |cx| {
             let from = match first.take() {
                 Some(started) => started,
                 // Whoever polls after the deadline, on whatever thread, must not run the guest once more.
@@ -63,6 +68,5 @@ impl Watch<'_> {
                 }
             }
         })
-        .await
     }
 }

@@ -4,6 +4,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::error::ErrorKind;
 use crate::wasm::artifact::Shape;
+use crate::wasm::census::{Census, MOST_INSTANCES};
 
 /// What code says of itself before anything is compiled.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl Survey {
     pub(crate) fn of(function: &str, binary: &[u8]) -> Result<Self, ErrorKind> {
         let mut survey = Self { shape: Shape::Module, uses_heap: false };
         let mut first = true;
+        let mut census = Census::default();
         for payload in Parser::new(0).parse_all(binary) {
             let payload = payload.map_err(|error| compile_error(function, &error.to_string()))?;
             if let Payload::Version { encoding, .. } = &payload
@@ -35,6 +37,12 @@ impl Survey {
                 survey.shape = Shape::Component;
             }
             survey.uses_heap |= uses_heap(&payload);
+            census.read(&payload).map_err(|error| compile_error(function, &error.to_string()))?;
+        }
+        if census.total().is_none() {
+            let message =
+                format!("it comes to more than {MOST_INSTANCES} instances, or to an unknown number");
+            return Err(compile_error(function, &message));
         }
         Ok(survey)
     }

@@ -1,1 +1,18 @@
 //! All integration tests, in one binary: each binary links the engine again.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod contracts;
+mod deadlines;
+mod executors;
+mod hostile;
+mod init;
+mod isolation;
+mod kit;
+mod lifecycle;
+mod limits;
+mod overload;
+mod reports;
+mod streams;
+mod tidy;
+mod docs;

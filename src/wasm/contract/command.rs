@@ -12,7 +12,7 @@ use crate::body::Writer;
 use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::{Event, Response};
-use crate::wasm::contract::stdio;
+use crate::wasm::contract::{boxed, stdio};
 use crate::wasm::engine::Shard;
 use crate::wasm::state::State;
 
@@ -63,9 +63,9 @@ impl Code {
 
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
         Ok(match self {
-            Self::Component(pre) => Exports::Component(pre.instantiate_async(&mut *store).await?),
+            Self::Component(pre) => Exports::Component(boxed(pre.instantiate_async(&mut *store)).await?),
             Self::Module(pre) => {
-                let instance = pre.instantiate_async(&mut *store).await?;
+                let instance = boxed(pre.instantiate_async(&mut *store)).await?;
                 Exports::Module(instance.get_typed_func(&mut *store, START)?)
             }
         })
@@ -83,7 +83,7 @@ impl Exports {
         give_event(store.data_mut(), &event, &answer)?;
         drop(event);
         let ran = match self {
-            Self::Component(command) => command.wasi_cli_run().call_run(&mut *store).await,
+            Self::Component(command) => boxed(command.wasi_cli_run().call_run(&mut *store)).await,
             Self::Module(start) => start.call_async(&mut *store, ()).await.map(Ok),
         };
         let code = match ran {

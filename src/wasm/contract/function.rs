@@ -7,10 +7,12 @@ use bytes::Bytes;
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentType, InstancePre, Lift, Lower, TypedFunc,
 };
+use wasmtime::component::types::ComponentItem;
 use wasmtime::{Store, StoreContextMut};
 
 use crate::error::{ErrorKind, Failure, Payload};
 use crate::event::{Event, Response};
+use crate::wasm::contract::boxed;
 use crate::wasm::engine::Shard;
 use crate::wasm::linker;
 use crate::wasm::state::State;
@@ -146,16 +148,21 @@ impl Code {
     }
 
     pub(crate) fn check_init(&self, export: &str) -> Result<(), String> {
-        match self.pre.component().get_export_index(None, export) {
-            Some(_) => Ok(()),
-            None => {
-                Err(format!("the component exports no {export:?}; correct `init_export` or leave it out"))
+        match self.pre.component().get_export(None, export) {
+            Some((ComponentItem::ComponentFunc(ty), _))
+                if ty.params().len() == 0 && ty.results().len() == 0 =>
+            {
+                Ok(())
             }
+            _ => Err(format!(
+                "the component exports no function {export:?} without parameters and results; correct \
+                 `init_export` or leave it out"
+            )),
         }
     }
 
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
-        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let instance = boxed(self.pre.instantiate_async(&mut *store)).await?;
         let handle = instance.get_typed_func(&mut *store, &self.handle)?;
         let named = store.data().linked.recipe.init_export.clone();
         let init = match (named, &self.init) {
@@ -174,8 +181,8 @@ impl Exports {
 
     pub(crate) async fn init(&self, store: &mut Store<State>) -> wasmtime::Result<Result<(), String>> {
         match &self.init {
-            Some(InitExport::Ours(init)) => Ok(init.call_async(store, ()).await?.0),
-            Some(InitExport::Named(init)) => init.call_async(store, ()).await.map(Ok),
+            Some(InitExport::Ours(init)) => Ok(boxed(init.call_async(store, ())).await?.0),
+            Some(InitExport::Named(init)) => boxed(init.call_async(store, ())).await.map(Ok),
             None => Ok(Ok(())),
         }
     }
@@ -185,7 +192,7 @@ impl Exports {
         store: &mut Store<State>,
         event: Event,
     ) -> wasmtime::Result<Result<Response, ErrorKind>> {
-        let (answer,) = self.handle.call_async(&mut *store, (event.into(),)).await?;
+        let (answer,) = boxed(self.handle.call_async(&mut *store, (event.into(),))).await?;
         let limit = store.data().linked.recipe.limits.response;
         Ok(match answer {
             Err(failure) => Err(ErrorKind::Failed(

@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::body::Writer;
 use crate::error::Payload;
-use crate::wasm::fault::Refused;
+use crate::wasm::fault::{Refused, invalid};
 pub(crate) use crate::wasm::log::Source;
 use crate::wasm::log::{LogStream, SharedLog};
 
@@ -89,6 +89,18 @@ impl Pollable for Answer {
 impl OutputStream for Answer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let mut state = self.0.lock();
+        // Who writes more than there is room for does not wait for the reader, but fills the host.
+        if let To::Reader(writer) = &state.to {
+            match writer.room() {
+                None => return Err(StreamError::Closed),
+                Some(room) if bytes.len() > room => {
+                    return Err(StreamError::Trap(invalid(
+                        "it wrote more to stdout than check-write allowed",
+                    )));
+                }
+                Some(_) => {}
+            }
+        }
         state.written += bytes.len() as u64;
         let (limit, size) = (state.limit, state.written);
         if size > limit {

@@ -14,10 +14,10 @@ use crate::wasm::state::State;
 const MODULE: &str = "fnhost";
 /// The imports by name.
 pub(crate) const IMPORTS: [&str; 7] = ["fail", "log", "get", "set", "remaining_ms", "call", "take"];
-/// What an attribute's name and value may have together; the response's own check is stricter still.
+/// What an attribute's name may have, and its value; the response's own check is stricter still.
 const MOST_ATTRIBUTE_BYTES: u32 = 16 << 10;
 const MOST_ATTRIBUTES: usize = 64;
-/// A failure's kind and message together.
+/// What a failure's kind may have, and its message.
 const MOST_FAILURE_BYTES: u32 = 64 << 10;
 
 type Guest<'a> = Caller<'a, State>;

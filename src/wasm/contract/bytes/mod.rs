@@ -8,6 +8,7 @@ use wasmtime::{Extern, ExternType, InstancePre, Memory, Module, Store, TypedFunc
 pub(crate) use self::imports::{IMPORTS, define};
 use crate::error::{ErrorKind, Payload};
 use crate::event::{Event, Response};
+use crate::wasm::contract::boxed;
 use crate::wasm::engine::Shard;
 use crate::wasm::fault::{Refused, invalid};
 use crate::wasm::state::{Exchange, State};
@@ -68,8 +69,8 @@ impl Code {
         }
     }
 
-    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
-        let instance = self.pre.instantiate_async(&mut *store).await?;
+    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Box<Exports>> {
+        let instance = boxed(self.pre.instantiate_async(&mut *store)).await?;
         if self.has_initialize {
             let initialize = instance.get_typed_func::<(), ()>(&mut *store, INITIALIZE)?;
             initialize.call_async(&mut *store, ()).await?;
@@ -80,13 +81,13 @@ impl Code {
         let named = store.data().linked.recipe.init_export.clone();
         let init = named.or_else(|| self.has_init.then(|| INIT.into()));
         let init = init.map(|name| Init::find(&instance, store, &name)).transpose()?;
-        Ok(Exports {
+        Ok(Box::new(Exports {
             memory,
             alloc: instance.get_typed_func(&mut *store, ALLOC)?,
             handle: instance.get_typed_func(&mut *store, HANDLE)?,
             free: if self.has_free { Some(instance.get_typed_func(&mut *store, FREE)?) } else { None },
             init,
-        })
+        }))
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Call {
     pub(crate) context: Context,
     pub(crate) report: Box<Report>,
     pub(crate) arrived: Instant,
+    /// It had to wait for a permit or a place; if not, it starts as it arrives.
+    pub(crate) waited: bool,
     /// What the caller gave it, whatever the function's own limits are.
     callers_deadline: Option<Instant>,
 }
@@ -24,12 +26,22 @@ impl Call {
         let mut report = Box::new(Report::new(context.request_id(), Facts::nobodys()));
         report.tenant = context.tenant_key().clone();
         report.attempt = context.attempt();
-        Self { callers_deadline: context.deadline(), context, report, arrived: Instant::now() }
+        Self { callers_deadline: context.deadline(), context, report, arrived: Instant::now(), waited: false }
     }
 
     /// Hands the context over to who serves the event; what the report needs of it, it has.
     pub(crate) fn take_context(&mut self) -> Context {
         std::mem::replace(&mut self.context, Context::nobodys(self.report.request_id))
+    }
+
+    /// Returns when the event starts, and notes how long it waited; reads the clock only if it did.
+    pub(crate) fn start(&mut self) -> Instant {
+        if !self.waited {
+            return self.arrived;
+        }
+        let now = Instant::now();
+        self.report.queued = now.duration_since(self.arrived);
+        now
     }
 
     /// Returns until when the event may wait to start.

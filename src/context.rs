@@ -23,11 +23,12 @@ impl RequestId {
     #[allow(clippy::new_without_default, reason = "each call answers another value")]
     pub fn new() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = since.as_millis() & 0xffff_ffff_ffff;
+        // In 64 bits throughout: a division of 128 costs as much as all the rest.
+        let ms = since.as_secs() * 1_000 + u64::from(since.subsec_millis());
         // What is below the millisecond, in steps of 244 ns, keeps ids of one thread in order.
-        let fraction = u128::from(since.subsec_nanos() % 1_000_000) * 4096 / 1_000_000;
-        let random = u128::from(next_random()) & ((1 << 62) - 1);
-        Self(ms << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
+        let fraction = u64::from(since.subsec_nanos() % 1_000_000) * 4096 / 1_000_000;
+        let (high, low) = ((ms << 16) | 7 << 12 | fraction, 0b10 << 62 | next_random() >> 2);
+        Self(u128::from(high) << 64 | u128::from(low))
     }
 
     /// Returns the id as text, without the detour over a formatter.

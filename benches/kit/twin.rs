@@ -97,7 +97,8 @@ impl BytesTwin {
 async fn call_bytes(store: &mut Store<()>, exports: &BytesExports, body: &[u8]) -> Bytes {
     let at = exports.alloc.call_async(&mut *store, body.len() as i32).await.expect("answers");
     exports.memory.data_mut(&mut *store)[at as usize..][..body.len()].copy_from_slice(body);
-    let packed = exports.handle.call_async(&mut *store, (at, body.len() as i32)).await.expect("answers") as u64;
+    let packed =
+        exports.handle.call_async(&mut *store, (at, body.len() as i32)).await.expect("answers") as u64;
     Bytes::copy_from_slice(&exports.memory.data(&*store)[(packed >> 32) as usize..][..packed as u32 as usize])
 }
 

@@ -36,6 +36,11 @@ impl Amount {
         Self { word: u64::from(units).min(UNITS) << PAGE_BITS | pages.min(PAGES) }
     }
 
+    /// One unit and no page.
+    pub(crate) const fn one() -> Self {
+        Self { word: 1 << PAGE_BITS }
+    }
+
     pub(crate) fn units(self) -> u32 {
         (self.word >> PAGE_BITS & UNITS) as u32
     }
@@ -136,7 +141,11 @@ impl Gate {
     /// Waits until nothing is out and nobody waits.
     pub(crate) async fn drained(&self) {
         poll_fn(|cx| {
-            self.idle.lock().push(cx.waker().clone());
+            let mut idle = self.idle.lock();
+            if !idle.iter().any(|known| known.will_wake(cx.waker())) {
+                idle.push(cx.waker().clone());
+            }
+            drop(idle);
             if self.is_idle() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Payload, Phase, ThrottleReason};
 use crate::event::{Event, Response};
 use crate::invoke::docket::Docket;
 pub use crate::invoke::stream::ResponseStream;
-pub(crate) use crate::invoke::stream::{Reaper, stream};
+pub(crate) use crate::invoke::stream::{Callback, Reaper, stream};
 use crate::lane;
 use crate::limits::Limits;
 use crate::registry::{Entry, Slot, Target};
@@ -101,34 +101,39 @@ pub(crate) async fn start<C: Callee>(
     sink: Option<Writer>,
 ) -> Result<Response, Error> {
     let mut docket = Docket::open(&desk.observers, context, &event);
-    let ended = run(desk, route, docket.call(), event, sink).await;
+    let call = docket.call();
+    let lane = lane::home();
+    // All in one function: each async function around the call would move its whole future once more.
+    let ended = loop {
+        let slot = match resolve(desk, route, call, lane) {
+            Ok(slot) => slot,
+            Err(kind) => break Err(kind),
+        };
+        let deployment = &*slot.deployment;
+        if let Err(kind) = check(deployment, call, &event) {
+            break Err(kind);
+        }
+        let permit = match deployment.gate.try_take(ONE) {
+            Some(permit) => Ok(Some(permit)),
+            None => admit(desk, deployment, call).await,
+        };
+        match permit {
+            Ok(Some(permit)) => {
+                let ended = deployment.callee.call(call, event, sink, lane).await;
+                drop(permit);
+                break ended;
+            }
+            // It was removed while the event came; a name may have another version by now.
+            Ok(None) if matches!(route.way, Way::Newest(_)) => {}
+            Ok(None) => break Err(unknown(&route.target)),
+            Err(kind) => break Err(kind),
+        }
+    };
     docket.close(ended)
 }
 
-async fn run<C: Callee>(
-    desk: &Desk,
-    route: &Route<C>,
-    call: &mut Call,
-    event: Event,
-    sink: Option<Writer>,
-) -> Result<Response, ErrorKind> {
-    let lane = lane::home();
-    loop {
-        let slot = resolve(desk, route, call, lane)?;
-        let deployment = &*slot.deployment;
-        check(deployment, call, &event)?;
-        match admit(desk, deployment, call).await? {
-            Some(permit) => {
-                let ended = deployment.callee.call(call, event, sink, lane).await;
-                drop(permit);
-                return ended;
-            }
-            // It was removed while the event came; a name may have another version by now.
-            None if matches!(route.way, Way::Pinned(..)) => return Err(unknown(&route.target)),
-            None => {}
-        }
-    }
-}
+/// One permit.
+const ONE: Amount = Amount::one();
 
 fn resolve<C>(
     desk: &Desk,
@@ -153,7 +158,11 @@ fn check<C>(deployment: &Deployment<C>, call: &mut Call, event: &Event) -> Resul
     if size > limit {
         return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit, size });
     }
-    call.context.fill_in(Arc::clone(&call.report.facts), call.queue_deadline(&deployment.limits));
+    let deadline = call.queue_deadline(&deployment.limits);
+    if deadline <= call.arrived {
+        return Err(call.timed_out(Phase::Queue, call.arrived, deadline));
+    }
+    call.context.fill_in(Arc::clone(&call.report.facts), deadline);
     Ok(())
 }
 
@@ -163,12 +172,9 @@ async fn admit<'a, C>(
     deployment: &'a Deployment<C>,
     call: &mut Call,
 ) -> Result<Option<Ticket<'a>>, ErrorKind> {
-    let one = Amount::new(1, 0);
-    if let Some(permit) = deployment.gate.try_take(one) {
-        return Ok(Some(permit));
-    }
     let deadline = call.queue_deadline(&deployment.limits);
-    let waited = desk.face.race(deadline, pin!(deployment.gate.take(one))).await;
+    let waited = desk.face.race(deadline, pin!(deployment.gate.take(ONE))).await;
+    call.waited = true;
     call.report.queued = call.arrived.elapsed();
     match waited {
         Ok(Ok(permit)) => Ok(Some(permit)),

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
 
 use crate::body::Writer;
 use crate::call::Call;
@@ -52,9 +51,8 @@ impl Callee for NativeCallee {
         _: Option<Writer>,
         lane: usize,
     ) -> Result<Response, ErrorKind> {
-        let started = Instant::now();
+        let started = call.start();
         let deadline = call.deadline(started, self.limits.timeout);
-        call.report.queued = started.duration_since(call.arrived);
         call.report.start = Some(Start::Native);
         call.context.set_deadline(deadline);
         let context = call.context.clone();

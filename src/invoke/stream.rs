@@ -55,9 +55,10 @@ enum Phase {
     Over,
 }
 
-/// Starts a timer that calls back at the deadline; the answer stops it when it is dropped.
-pub(crate) type SetTimer<'a> =
-    &'a (dyn Fn(Instant, Box<dyn FnOnce() + Send>) -> Option<Reaper> + Send + Sync);
+/// Starts a timer that calls back at the deadline, and then again until the callback says that it is done; the
+/// answer stops it when it is dropped.
+pub(crate) type SetTimer<'a> = &'a (dyn Fn(Instant, Callback) -> Option<Reaper> + Send + Sync);
+pub(crate) type Callback = Box<dyn Fn() -> bool + Send>;
 pub(crate) type Reaper = Box<dyn std::any::Any + Send + Sync>;
 
 /// Starts an invocation and waits until the head of its answer is known.
@@ -105,18 +106,22 @@ impl Flight {
     }
 
     /// Ends an invocation whose deadline has passed, and wakes who reads it.
-    fn reap(flight: &Weak<Self>) {
-        let Some(flight) = flight.upgrade() else { return };
-        // Somebody who polls it this moment sees the deadline himself.
-        let Some(mut phase) = flight.0.try_lock() else { return };
-        let Phase::Running { future, waker } = &mut *phase else { return };
+    ///
+    /// Answers whether there is nothing left to do.
+    fn reap(flight: &Weak<Self>) -> bool {
+        let Some(flight) = flight.upgrade() else { return true };
+        // Somebody polls it this moment, and may or may not see the deadline himself.
+        let Some(mut phase) = flight.0.try_lock() else { return false };
+        let Phase::Running { future, waker } = &mut *phase else { return true };
         let waker = waker.clone();
         // After its deadline an invocation that is polled ends without running its guest once more.
-        if let Poll::Ready(landed) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            *phase = Phase::Landed(landed);
-            drop(phase);
-            waker.wake();
-        }
+        let Poll::Ready(landed) = future.as_mut().poll(&mut Context::from_waker(&waker)) else {
+            return false;
+        };
+        *phase = Phase::Landed(landed);
+        drop(phase);
+        waker.wake();
+        true
     }
 }
 

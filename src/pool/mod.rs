@@ -64,6 +64,16 @@ impl<G: Send + 'static> Pool<G> {
         pool
     }
 
+    /// Does what [`checkout`](Self::checkout) does, if that needs no waiting.
+    pub(crate) fn try_checkout(&self, tenant: &Tenant, lane: usize, need: Amount) -> Option<Seat<'_, G>> {
+        let berth = match self.berth(tenant, lane) {
+            Ok(lease) => return Some(Seat::Taken(lease)),
+            Err(berth) => berth,
+        };
+        let room = self.gate().try_take(need)?;
+        Some(Seat::Empty(Vacancy::new(self, berth, room, lane)))
+    }
+
     /// Takes an idle guest of this tenant, or else room for a new one, for which idle guests make way.
     ///
     /// # Cancel safety
@@ -75,20 +85,24 @@ impl<G: Send + 'static> Pool<G> {
         lane: usize,
         need: Amount,
     ) -> Result<Seat<'_, G>, Refused> {
-        let berth = if self.keeps() {
-            let (taken, displaced) = self.shelf.lock().take(tenant, lane, self.keep.most);
-            if let Some(displaced) = displaced {
-                self.discard(displaced);
-            }
-            match taken {
-                Some(idle) => return Ok(Seat::Taken(Lease::again(self, idle))),
-                None => Berth(Some(&self.shelf)),
-            }
-        } else {
-            Berth(None)
+        let berth = match self.berth(tenant, lane) {
+            Ok(lease) => return Ok(Seat::Taken(lease)),
+            Err(berth) => berth,
         };
         let room = self.room(need).await?;
         Ok(Seat::Empty(Vacancy::new(self, berth, room, lane)))
+    }
+
+    /// Takes an idle guest of this tenant, or else the right to have one more.
+    fn berth(&self, tenant: &Tenant, lane: usize) -> Result<Lease<'_, G>, Berth<'_, G>> {
+        if !self.keeps() {
+            return Err(Berth(None));
+        }
+        let (taken, displaced) = self.shelf.lock().take(tenant, lane, self.keep.most);
+        if let Some(displaced) = displaced {
+            self.discard(displaced);
+        }
+        taken.map(|idle| Lease::again(self, idle)).ok_or_else(|| Berth(Some(&self.shelf)))
     }
 
     /// Waits for room, and discards whoever has been idle longest as long as there is none.

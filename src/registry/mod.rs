@@ -58,6 +58,14 @@ impl<D> Registry<D> {
         self.find(&target.name).map_or_else(Vec::new, |entry| entry.remove(target.qualifier))
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let _writing = self.writing.lock();
+        for entry in self.entries.swap(Arc::default()).values() {
+            drop(entry.remove(Qualifier::Newest));
+        }
+    }
+
     /// Returns every name that has a version, with its entry.
     pub(crate) fn entries(&self) -> Vec<(String, Arc<Entry<D>>)> {
         let entries = self.entries.load();

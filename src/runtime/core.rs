@@ -76,6 +76,8 @@ impl Core {
         self.desk.closed.store(true, SeqCst);
         // The clock first: only then does nobody poll a guest any more, and the others may go.
         self.clock.close();
+        // A granted function may hold a handler, and so this: only without the functions can both go.
+        self.registry.clear();
         let threads = [self.keeper.close(), self.io.close(), self.clock.take_thread()];
         threads.into_iter().flatten().collect()
     }

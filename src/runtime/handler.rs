@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::block_on::block_on;
+use crate::clock::TICK;
 use crate::context::Context;
 use crate::error::Error;
 use crate::event::{Event, Response};
-use crate::invoke::{Reaper, ResponseStream, Route, start, stream, unknown};
+use crate::invoke::{Callback, Reaper, ResponseStream, Route, start, stream, unknown};
 use crate::runtime::core::{Code, Core};
 use crate::runtime::info::{self, Description, Stats};
 
@@ -104,11 +105,13 @@ impl Handler {
     }
 
     /// Calls back at the deadline, on the thread of the guests' timers.
-    fn set_timer(&self, deadline: Instant, callback: Box<dyn FnOnce() + Send>) -> Option<Reaper> {
+    fn set_timer(&self, deadline: Instant, callback: Callback) -> Option<Reaper> {
         let io = self.core.io.handle().ok()?;
         let task = io.spawn(async move {
             tokio::time::sleep_until(deadline.into()).await;
-            callback();
+            while !callback() {
+                tokio::time::sleep(TICK).await;
+            }
         });
         Some(Box::new(Timer(task)))
     }

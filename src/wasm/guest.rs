@@ -14,7 +14,7 @@ use crate::wasm::contract::{Contract, Exports, give_wasi};
 use crate::wasm::fault::{Fault, explain};
 use crate::wasm::meter::{Meter, on_tick};
 use crate::wasm::program::Linked;
-use crate::wasm::state::State;
+use crate::wasm::state::{MOST_RESOURCES, State};
 
 /// One live sandbox.
 ///
@@ -23,40 +23,56 @@ use crate::wasm::state::State;
 pub(crate) struct Guest {
     store: Store<State>,
     exports: Exports,
+    /// It has served no event; what its init logged belongs to the first one.
+    is_new: bool,
 }
+
+/// What came of a call: the inner error is what the guest answered, the outer one ended it.
+pub(crate) type Answered = wasmtime::Result<Result<Response, ErrorKind>>;
 
 /// Why no guest could be made.
 pub(crate) struct Unmade {
     pub(crate) fault: Fault,
     pub(crate) init: Option<Duration>,
+    pub(crate) log: (String, u64),
+}
+
+/// What a new guest is made for.
+pub(crate) struct Occasion<'a> {
+    pub(crate) context: &'a Context,
+    /// The host's own async runtime, for what init asks of the host.
+    pub(crate) host: Option<tokio::runtime::Handle>,
+    /// How many pages came with its place.
+    pub(crate) granted: u64,
+    pub(crate) deadline: Instant,
 }
 
 impl Guest {
     /// Makes a guest, and runs its init.
-    ///
-    /// `granted` is how many pages came with its place.
     pub(crate) async fn make(
         linked: &Arc<Linked>,
-        context: &Context,
-        granted: u64,
-        deadline: Instant,
+        occasion: Occasion<'_>,
     ) -> Result<(Self, Option<Duration>), Unmade> {
-        let mut store = new_store(linked, granted, deadline);
-        let made = instantiate(linked, &mut store).await;
-        let exports =
-            made.map_err(|error| Unmade { fault: explain(&error, store.data_mut()), init: None })?;
-        let mut guest = Self { store, exports };
+        let mut store = new_store(linked, occasion.granted, occasion.deadline);
+        let exports = match instantiate(linked, &mut store).await {
+            Ok(exports) => exports,
+            Err(error) => return Err(Unmade::new(explain(&error, store.data_mut()), None, store.data())),
+        };
+        let mut guest = Self { store, exports, is_new: true };
         if !guest.exports.has_init() {
             return Ok((guest, None));
         }
         let started = Instant::now();
-        guest.store.data_mut().context = Some(context.clone());
+        let state = guest.store.data_mut();
+        state.context = Some(occasion.context.clone());
+        state.host = occasion.host;
         let initialized = guest.init().await;
-        guest.store.data_mut().context = None;
         let init = Some(started.elapsed());
+        let state = guest.store.data_mut();
+        (state.context, state.host) = (None, None);
         match initialized {
             Ok(()) => Ok((guest, init)),
-            Err(fault) => Err(Unmade { fault, init }),
+            Err(fault) => Err(Unmade::new(fault, init, guest.store.data())),
         }
     }
 
@@ -94,20 +110,28 @@ impl Guest {
         let state = self.store.data_mut();
         state.meter.begin();
         state.deadline = deadline;
-        if let Some(log) = &state.log {
+        if let Some(log) = &state.log
+            && !std::mem::take(&mut self.is_new)
+        {
             log.lock().begin(context.request_id());
         }
         state.context = Some(context);
-        if !state.linked.recipe.grants.is_empty() {
-            state.host = tokio::runtime::Handle::try_current().ok();
-        }
+        state.host = state.linked.host();
     }
 
-    /// Hands the event to the guest.
-    pub(crate) async fn call(&mut self, event: Event, sink: Option<Writer>) -> Result<Response, Fault> {
-        match self.exports.call(&mut self.store, event, sink).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(kind)) => Err(kind.into()),
+    /// Hands the event to the guest; what comes out is for [`judge`](Self::judge).
+    pub(crate) fn call(
+        &mut self,
+        event: Event,
+        sink: Option<Writer>,
+    ) -> impl Future<Output = Answered> + Send {
+        self.exports.call(&mut self.store, event, sink)
+    }
+
+    /// Finds out what came of a call.
+    pub(crate) fn judge(&mut self, answered: Answered) -> Result<Response, Fault> {
+        match answered {
+            Ok(answered) => Ok(answered?),
             Err(error) => Err(explain(&error, self.store.data_mut())),
         }
     }
@@ -130,6 +154,13 @@ impl Guest {
     }
 }
 
+impl Unmade {
+    fn new(fault: Fault, init: Option<Duration>, state: &State) -> Self {
+        let log = state.log.as_ref().map_or_else(Default::default, |log| log.lock().end());
+        Self { fault, init, log }
+    }
+}
+
 async fn instantiate(linked: &Linked, store: &mut Store<State>) -> wasmtime::Result<Exports> {
     // A command gets its own with the event.
     if linked.imports_wasi && linked.code.contract() != Contract::Command {
@@ -145,6 +176,7 @@ fn new_store(linked: &Arc<Linked>, granted: u64, deadline: Instant) -> Store<Sta
     store.limiter(|state| state);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(on_tick);
+    store.set_max_component_handles(MOST_RESOURCES);
     store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes()).unwrap_or(usize::MAX));
     if linked.fuel {
         // Init has its time limit; fuel is counted for each event.

@@ -212,6 +212,13 @@ pub(crate) struct Linked {
     pub(crate) fuel: bool,
 }
 
+impl Linked {
+    /// Returns the host's async runtime, if there is one here and something of the host may be called.
+    pub(crate) fn host(&self) -> Option<tokio::runtime::Handle> {
+        if self.recipe.grants.is_empty() { None } else { tokio::runtime::Handle::try_current().ok() }
+    }
+}
+
 fn compile(
     engines: &Engines,
     function: &str,

@@ -18,7 +18,7 @@ use crate::pool::{Lease, Pool, Seat, Vacancy};
 use crate::report::Start;
 use crate::wasm::engine::Engines;
 use crate::wasm::fault::Fault;
-use crate::wasm::guest::{Guest, Unmade};
+use crate::wasm::guest::{Guest, Occasion, Unmade};
 use crate::wasm::program::{Linked, Program, Recipe};
 use crate::wasm::supervise::Watch;
 
@@ -79,9 +79,12 @@ impl Sandbox {
         lane: usize,
     ) -> Result<Response, ErrorKind> {
         let tenant = call.context.tenant_key().clone();
-        let seat = self.seat(call, lane).await?;
-        let started = Instant::now();
-        call.report.queued = started.duration_since(call.arrived);
+        let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
+        let seat = match self.pool.try_checkout(&tenant, lane, need) {
+            Some(seat) => seat,
+            None => self.seat(call, lane, need).await?,
+        };
+        let started = call.start();
         let (mut lease, now) = match seat {
             Seat::Taken(lease) => {
                 call.report.start = Some(Start::Reused);
@@ -97,9 +100,9 @@ impl Sandbox {
     }
 
     /// Waits for a guest or for room to make one.
-    async fn seat(&self, call: &Call, lane: usize) -> Result<Seat<'_, Guest>, ErrorKind> {
+    async fn seat(&self, call: &mut Call, lane: usize, need: Amount) -> Result<Seat<'_, Guest>, ErrorKind> {
+        call.waited = true;
         let deadline = call.queue_deadline(&self.recipe.limits);
-        let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
         let checkout = pin!(self.pool.checkout(call.context.tenant_key(), lane, need));
         match self.surroundings.face.race(deadline, checkout).await {
             Ok(Ok(seat)) => Ok(seat),
@@ -123,7 +126,9 @@ impl Sandbox {
         let deadline = call.deadline(started, self.recipe.limits.init_timeout);
         let granted = vacancy.granted();
         let ended = {
-            let making = pin!(Guest::make(&linked, &call.context, granted.pages(), deadline));
+            let occasion =
+                Occasion { context: &call.context, host: linked.host(), granted: granted.pages(), deadline };
+            let making = pin!(Guest::make(&linked, occasion));
             self.watch(lane, deadline).run(started, making).await
         };
         call.report.busy += ended.busy;
@@ -137,7 +142,10 @@ impl Sandbox {
                 guest.settle();
                 return Ok((vacancy.fill(guest, used), ended.at));
             }
-            Ok(Err(Unmade { fault, init })) => (fault, init),
+            Ok(Err(Unmade { fault, init, log })) => {
+                (call.report.log_tail, call.report.log_dropped) = log;
+                (fault, init)
+            }
             Err(cut) => (Fault::Cut(cut), None),
         };
         call.report.init = init;
@@ -168,12 +176,12 @@ impl Sandbox {
         };
         call.report.busy += ended.busy;
         call.report.handler = ended.at.duration_since(started);
+        let output = ended.output.map_err(Fault::Cut).and_then(|answered| guest.judge(answered));
         guest.end(&mut call.report);
         call.report.bytes_out = written.map_or(0, |written| written.bytes());
-        let fault = match ended.output {
-            Ok(Ok(response)) => return (Ok(response), true, ended.at),
-            Ok(Err(fault)) => fault,
-            Err(cut) => Fault::Cut(cut),
+        let fault = match output {
+            Ok(response) => return (Ok(response), true, ended.at),
+            Err(fault) => fault,
         };
         let kind = ending(fault, call, (Phase::Handler, started, deadline));
         let intact = matches!(kind, ErrorKind::Failed(_));

@@ -18,7 +18,7 @@ use crate::wasm::meter::Meter;
 use crate::wasm::program::Linked;
 
 /// Resources of WASI that a guest may hold at once.
-const MOST_RESOURCES: usize = 10_000;
+pub(crate) const MOST_RESOURCES: usize = 1_000;
 
 /// What stands beside a guest in its store.
 pub(crate) struct State {

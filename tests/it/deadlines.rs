@@ -74,9 +74,9 @@ fn each_guest_dies_at_its_own_deadline_and_a_fourth_finishes() {
     let spin = |name: &str, timeout| (deploy(&runtime, spinning(name, timeout)), timeout);
     let deadlines = [spin("first", ms(110)), spin("second", ms(50)), spin("third", ms(70))];
     let busy = deploy(&runtime, busy_for_a_while());
-    let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let rounds: Vec<_> =
-        (0..ROUNDS).map(|_| executor.block_on(staggered(&deadlines, &busy))).collect();
+    let executor =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let rounds: Vec<_> = (0..ROUNDS).map(|_| executor.block_on(staggered(&deadlines, &busy))).collect();
     for guest in 0..deadlines.len() {
         let late = median(rounds.iter().map(|round| round[guest]).collect());
         assert!(late <= ms(5), "guest {guest} died {late:?} late: {rounds:?}");
@@ -181,7 +181,10 @@ fn an_init_that_does_not_end_dies_at_its_own_deadline() {
         ("init", format!(r#"(func (export "fnhost_init") (result i32) {SPIN})"#)),
         ("initialize", format!(r#"(func (export "_initialize") {SPIN})"#)),
         ("start", format!("(func $start {SPIN}) (start $start)")),
-        ("waits", format!(r#"{IMPORT_HOLD} (func (export "fnhost_init") (result i32) {HOLD} (i32.const 0))"#)),
+        (
+            "waits",
+            format!(r#"{IMPORT_HOLD} (func (export "fnhost_init") (result i32) {HOLD} (i32.const 0))"#),
+        ),
     ];
     for (name, init) in inits {
         let latch = Latch::new();

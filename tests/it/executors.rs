@@ -47,9 +47,20 @@ async fn shout(event: Event, _: Context) -> Result<Response, Failure> {
     Ok(Response::from_text(event.body_text()?.to_uppercase()))
 }
 
+/// All cases on a runtime of the caller's, on a plain thread and under an executor.
+pub(crate) fn core_cases(runtime: Runtime) {
+    let house = House::of(runtime);
+    house.passes_blocking();
+    Builder::new_multi_thread().enable_all().build().unwrap().block_on(house.passes());
+    house.is_quiet();
+}
+
 impl House {
     fn new() -> Self {
-        let runtime = runtime();
+        Self::of(runtime())
+    }
+
+    fn of(runtime: Runtime) -> Self {
         let busy = format!("(loop $l (br_if $l (i64.gt_s (call $left) (i64.const 2970)))) {ANSWER_BODY}");
         let misbehave = Function::wasm("misbehave", MISBEHAVE)
             .timeout(Duration::from_millis(150))
@@ -92,7 +103,8 @@ impl House {
         assert_eq!(self.misbehave("trap", "").await.unwrap_err().kind().name(), "trapped");
         for event_type in ["spin", "sleep"] {
             let error = self.misbehave(event_type, "60000").await.unwrap_err();
-            let in_handler = matches!(error.kind(), fnhost::ErrorKind::TimedOut { phase: Phase::Handler, .. });
+            let in_handler =
+                matches!(error.kind(), fnhost::ErrorKind::TimedOut { phase: Phase::Handler, .. });
             assert!(in_handler, "{event_type}: {error}");
         }
     }

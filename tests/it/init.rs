@@ -106,10 +106,15 @@ fn an_init_that_answers_a_number_or_traps_has_failed() {
 
 #[test]
 fn a_module_is_initialized_before_its_init() {
-    let both = format!("{BLANK} {} {}", marks("_initialize", "", 0, 'a'), marks("fnhost_init", "(result i32)", 1, 'b'));
+    let both = format!(
+        "{BLANK} {} {}",
+        marks("_initialize", "", 0, 'a'),
+        marks("fnhost_init", "(result i32)", 1, 'b')
+    );
     let (_runtime, f) = host(reused(module(&both, ANSWER_MARKS)));
     assert_eq!(ask(&f, "any", ""), "ab--");
-    let (_runtime, f) = host(reused(module(&format!("{BLANK} {}", marks("_initialize", "", 0, 'a')), ANSWER_MARKS)));
+    let (_runtime, f) =
+        host(reused(module(&format!("{BLANK} {}", marks("_initialize", "", 0, 'a')), ANSWER_MARKS)));
     assert!(!init_of(&f), "making the guest is no init of its own");
     assert_eq!(ask(&f, "any", ""), "a---");
 }
@@ -173,7 +178,8 @@ fn no_other_export_is_ever_run() {
 #[test]
 fn a_leftover_init_of_a_javascript_component_is_not_run() {
     // Compiling it is the slowest thing that a test does, so one runtime must do for both.
-    let (runtime, hello) = host(Function::wasm("hello", HELLO_JS).isolation(Isolation::Reuse { max_uses: 2 }));
+    let (runtime, hello) =
+        host(Function::wasm("hello", HELLO_JS).isolation(Isolation::Reuse { max_uses: 2 }));
     let response = send(&hello, "greet", r#"{"name": "Ada"}"#).unwrap();
     assert_eq!(response.report().init, None);
     assert_eq!(response.json::<serde_json::Value>().unwrap(), serde_json::json!({ "hello": "Ada" }));

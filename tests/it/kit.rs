@@ -27,15 +27,15 @@ pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const REUSE: Isolation = Isolation::Reuse { max_uses: u64::MAX };
 
 /// Answers the body.
-pub(crate) const ANSWER_BODY: &str =
-    "(i64.or (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32)) (i64.extend_i32_u (local.get $len)))";
+pub(crate) const ANSWER_BODY: &str = "(i64.or (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32)) (i64.extend_i32_u (local.get $len)))";
 pub(crate) const SPIN: &str = "(loop $l (br $l)) (unreachable)";
 /// Calls the host function `hold` with nothing, then answers the body.
 pub(crate) const HOLD: &str = "(drop (call $call (i32.const 8) (i32.const 4) (i32.const 0) (i32.const 0)))";
 pub(crate) const IMPORT_HOLD: &str = r#"(import "fnhost" "call" (func $call (param i32 i32 i32 i32) (result i32)))
     (data (i32.const 8) "hold")"#;
 /// Counts its events and answers the last digit.
-pub(crate) const COUNT: &str = "(i32.store8 (i32.const 0) (i32.add (i32.load8_u (i32.const 0)) (i32.const 1)))
+pub(crate) const COUNT: &str =
+    "(i32.store8 (i32.const 0) (i32.add (i32.load8_u (i32.const 0)) (i32.const 1)))
     (i32.store8 (i32.const 1) (i32.add (i32.const 48) (i32.rem_u (i32.load8_u (i32.const 0)) (i32.const 10))))
     (i64.const 0x1_0000_0001)";
 
@@ -213,13 +213,11 @@ pub(crate) fn median<T: Ord + Copy>(mut values: Vec<T>) -> T {
 static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Held by a test that measures time: no other one of these, and none that keeps the machine busy, runs beside it.
-#[must_use]
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     MACHINE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Held by a test that keeps the machine busy.
-#[must_use]
 pub(crate) fn busy() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use fnhost::{Context, Contract, Event, Failure, Function, FunctionInfo, Handler, Response, Runtime};
 
 use crate::kit::{
-    ANSWER_BODY, ECHO, Latch, MISBEHAVE, REUSE, SPIN, ask, assert_quiet, busy, deploy, holding, host, in_child, kind,
-    module, native_holding, poll, refused, runtime, says, send, small, until,
+    ANSWER_BODY, ECHO, Latch, MISBEHAVE, REUSE, SPIN, ask, assert_quiet, busy, deploy, holding, host,
+    in_child, kind, module, native_holding, poll, refused, runtime, says, send, small, until,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -72,7 +72,10 @@ fn versions_count_up_and_each_can_be_reached() {
     let runtime = runtime();
     let deploy = |function: Function| runtime.block_on(runtime.deploy(function)).unwrap().version();
     let unnumbered = || Function::wasm("f", ECHO);
-    assert_eq!([deploy(unnumbered()), deploy(unnumbered()), deploy(numbered(7)), deploy(unnumbered())], [1, 2, 7, 8]);
+    assert_eq!(
+        [deploy(unnumbered()), deploy(unnumbered()), deploy(numbered(7)), deploy(unnumbered())],
+        [1, 2, 7, 8]
+    );
     let newest = runtime.handler("f").unwrap();
     let old = runtime.handler("f:7").unwrap();
     assert_eq!((ask(&newest, "any", "x"), ask(&old, "any", "x")), ("x".into(), "0007".into()));
@@ -90,21 +93,29 @@ fn versions_count_up_and_each_can_be_reached() {
 fn a_version_is_described() {
     let runtime = runtime();
     let deployed = runtime
-        .block_on(runtime.deploy(Function::wasm("f", ECHO).concurrency(3).queue(4).timeout(LONG).memory(1 << 25)))
+        .block_on(
+            runtime.deploy(Function::wasm("f", ECHO).concurrency(3).queue(4).timeout(LONG).memory(1 << 25)),
+        )
         .unwrap();
     assert_eq!((deployed.name(), deployed.version(), deployed.contract()), ("f", 1, Contract::Function));
     assert!(deployed.compile_time() > Duration::ZERO);
     let hash = deployed.hash().expect("it is code").to_string();
     assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
     let described = runtime.describe("f:1").unwrap();
-    assert_eq!((described.name.as_str(), described.version, described.concurrency, described.queue), ("f", 1, 3, 4));
+    assert_eq!(
+        (described.name.as_str(), described.version, described.concurrency, described.queue),
+        ("f", 1, 3, 4)
+    );
     assert_eq!((described.hash.as_deref(), described.contract), (Some(hash.as_str()), Contract::Function));
     assert_eq!((described.limits.timeout, described.limits.memory), (LONG, 1 << 25));
     let same = runtime.block_on(runtime.deploy(Function::wasm("g", ECHO))).unwrap();
     assert_eq!(same.hash(), Some(hash.as_str()), "the hash is the code's");
     let native = async |_: Event, _: Context| -> Result<Response, Failure> { Ok(Response::new()) };
     let native = runtime.block_on(runtime.deploy(Function::native("n", native))).unwrap();
-    assert_eq!((native.contract(), native.hash(), native.compile_time()), (Contract::Native, None, Duration::ZERO));
+    assert_eq!(
+        (native.contract(), native.hash(), native.compile_time()),
+        (Contract::Native, None, Duration::ZERO)
+    );
     let names: Vec<String> = runtime.functions().into_iter().map(|info| info.name).collect();
     assert_eq!(names, ["f", "g", "n"]);
 }
@@ -197,9 +208,7 @@ fn send_endless(runtime: &Runtime) -> Vec<thread::JoinHandle<&'static str>> {
     let sleep = deploy(runtime, Function::wasm("sleep", MISBEHAVE).timeout(LONG));
     let held = deploy(runtime, native_holding("held", &latch).timeout(LONG).concurrency(1));
     let all = [&spin, &sleep, &held, &held].map(Handler::clone);
-    let send = |handler: Handler| {
-        thread::spawn(move || kind(send(&handler, "sleep", "60000")))
-    };
+    let send = |handler: Handler| thread::spawn(move || kind(send(&handler, "sleep", "60000")));
     let threads: Vec<_> = all.into_iter().map(send).collect();
     until("all have come", || {
         let running = |handler: &Handler| handler.stats().unwrap().running + handler.stats().unwrap().waiting;

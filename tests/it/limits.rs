@@ -79,7 +79,9 @@ fn a_refusal_is_told_even_if_the_guest_makes_an_abort_of_it() {
 
 #[test]
 fn a_guest_that_copes_with_a_refusal_answers() {
-    let cope = format!("(if (i32.ge_s (memory.grow (i32.const 999)) (i32.const 0)) (then unreachable)) {ANSWER_BODY}");
+    let cope = format!(
+        "(if (i32.ge_s (memory.grow (i32.const 999)) (i32.const 0)) (then unreachable)) {ANSWER_BODY}"
+    );
     let (_runtime, cope) = host(Function::wasm("cope", module("", &cope)).memory(4 * MIB).isolation(REUSE));
     assert_eq!(ask(&cope, "cope", "fine"), "fine");
     assert_eq!(ask(&cope, "cope", "fine"), "fine");
@@ -112,7 +114,8 @@ fn the_limit_is_over_all_memories_of_a_module() {
 
 /// A module whose exported memory is the first of several.
 fn several(more: &str, handle: &str) -> String {
-    module("", handle).replace(r#"(memory (export "memory") 1)"#, &format!(r#"(memory (export "memory") 1) {more}"#))
+    module("", handle)
+        .replace(r#"(memory (export "memory") 1)"#, &format!(r#"(memory (export "memory") 1) {more}"#))
 }
 
 #[test]
@@ -170,7 +173,8 @@ fn a_first_table_over_the_limit_is_refused_when_deployed() {
 
 #[test]
 fn a_table_that_grows_too_far_is_told_the_limit() {
-    let grow = "(if (i32.lt_s (table.grow $t (ref.null func) (i32.const 91)) (i32.const 0)) (then unreachable))";
+    let grow =
+        "(if (i32.lt_s (table.grow $t (ref.null func) (i32.const 91)) (i32.const 0)) (then unreachable))";
     let code = module("(table $t 10 funcref)", &format!("{grow} {ANSWER_BODY}"));
     let runtime = runtime();
     let narrow = deploy(&runtime, Function::wasm("narrow", code.clone()).table_elements(100));
@@ -239,7 +243,10 @@ fn a_host_call_over_its_limit_is_an_error_in_both_contracts() {
         let f = deploy(&runtime, function.max_host_call(5_000).grant("hold", echo));
         let send = |len: usize| f.invoke_blocking(Event::bytes("call", vec![b'x'; len]).with_subject("hold"));
         let error = send(6_000).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::PayloadTooLarge { what: Payload::HostCall, .. }), "{error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::PayloadTooLarge { what: Payload::HostCall, .. }),
+            "{error}"
+        );
         says(&error, &["5000", "`max_host_call`"]);
         assert_eq!(send(1_000).unwrap().bytes().len(), 1_000);
     }
@@ -380,4 +387,3 @@ fn settings_that_cannot_work_are_refused_with_what_to_do() {
     }
     assert!(runtime.functions().is_empty(), "nothing was changed");
 }
-

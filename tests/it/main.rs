@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod cancellation;
 mod contracts;
 mod deadlines;
 mod executors;
+mod grants;
 mod hostile;
 mod init;
 mod isolation;
 mod kit;
 mod lifecycle;
 mod limits;
+mod memory_bound;
 mod overload;
 mod reports;
 mod streams;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use fnhost::{Bytes, Context, Event, Failure, Function, Handler, Isolation, Response};
 
 use crate::kit::{
-    ANSWER_BODY, IMPORT_HOLD, Latch, MISBEHAVE, REUSE, ask, assert_quiet, busy, deploy, holding, host, kind, module,
-    poll, runtime, send, small,
+    ANSWER_BODY, IMPORT_HOLD, Latch, MISBEHAVE, REUSE, ask, assert_quiet, busy, deploy, holding, host, kind,
+    module, poll, runtime, send, small,
 };
 
 /// Hands its body to the host function `hold`, then answers it.
@@ -65,8 +65,32 @@ fn a_thousand_events_over_eight_guests_start_in_order_of_arrival() {
             assert!(handler.stats().unwrap().live <= 8);
         }
     });
-    assert_eq!(*door.0.came.lock().unwrap(), (0..1_000).collect::<Vec<_>>());
+    let came = door.0.came.lock().unwrap().clone();
+    // A tick of the clock may stop a guest between its start and the door, where only those that run beside it
+    // can get ahead.
+    let out_of_order = came.iter().enumerate().find(|(at, number)| at.abs_diff(**number) >= 8);
+    assert_eq!((came.len(), out_of_order), (1_000, None), "{came:?}");
     assert_eq!(door.0.most.load(SeqCst), 8, "all of them are used");
+    assert_quiet(&runtime, &[&handler]);
+}
+
+#[test]
+fn a_thousand_events_over_eight_permits_start_in_order_of_arrival() {
+    let door = Door::default();
+    let pass = door.clone();
+    let native = Function::native("f", move |event: Event, _: Context| {
+        let pass = pass.clone();
+        async move { pass.pass(event.body().clone()).await.map(Response::from_bytes) }
+    });
+    let (runtime, handler) = host(native.concurrency(8));
+    let events = (0..1_000).map(|i| handler.invoke(Event::bytes("any", i.to_string())));
+    let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    executor
+        .block_on(futures_util::future::join_all(events))
+        .into_iter()
+        .for_each(|ended| drop(ended.unwrap()));
+    assert_eq!(*door.0.came.lock().unwrap(), (0..1_000).collect::<Vec<_>>());
+    assert_eq!(door.0.most.load(SeqCst), 8);
     assert_quiet(&runtime, &[&handler]);
 }
 
@@ -138,7 +162,10 @@ fn whoever_waits_for_a_place_is_served_in_order_whatever_the_function() {
     assert_eq!(runtime.stats().waiting, 4);
     latch.open();
     runtime.block_on(first).unwrap();
-    runtime.block_on(futures_util::future::join_all(waiting)).into_iter().for_each(|ended| drop(ended.unwrap()));
+    runtime
+        .block_on(futures_util::future::join_all(waiting))
+        .into_iter()
+        .for_each(|ended| drop(ended.unwrap()));
     assert_eq!(*door.0.came.lock().unwrap(), [0, 4, 8, 12]);
     assert_quiet(&runtime, &[&held, &one, &other]);
 }
@@ -148,7 +175,8 @@ fn a_guest_of_several_places_is_not_overtaken_for_ever() {
     let latch = Latch::new();
     let runtime = small().places(3).build().unwrap();
     let held = deploy(&runtime, holding("held", &latch));
-    let wide = module("", ANSWER_BODY).replace("(memory (export", "(memory $more 0) (memory $most 0) (memory (export");
+    let wide = module("", ANSWER_BODY)
+        .replace("(memory (export", "(memory $more 0) (memory $most 0) (memory (export");
     let wide = deploy(&runtime, Function::wasm("wide", wide));
     let narrow = deploy(&runtime, Function::wasm("narrow", module("", ANSWER_BODY)));
     let mut first = Box::pin(held.invoke(Event::new("first")));

@@ -10,8 +10,8 @@ use tracing::subscriber::with_default;
 use tracing_subscriber::layer::{Context as Layered, Layer, SubscriberExt};
 
 use crate::kit::{
-    ANSWER_BODY, COMMAND, COUNTER, ECHO, Latch, MISBEHAVE, MISBEHAVE_BYTES, REUSE, SPIN, deploy, kind, module,
-    native_holding, poll, runtime, says, send, small,
+    ANSWER_BODY, COMMAND, COUNTER, ECHO, Latch, MISBEHAVE, MISBEHAVE_BYTES, REUSE, SPIN, deploy, kind,
+    module, native_holding, poll, runtime, says, send, small,
 };
 
 /// Everything that an observer has heard.
@@ -108,13 +108,19 @@ fn a_report_is_one_line_that_anybody_knows() {
     let response = send(&counter, "count", "").unwrap();
     let line = response.report().to_string();
     assert!(line.starts_with("REPORT RequestId: ") && !line.contains('\n'), "{line}");
-    for part in ["\tDuration: ", "\tBilled Duration: ", "\tMemory Size: 128 MB", "\tMax Memory Used: ",
-        "\tInit Duration: ", "\tStatus: success", "counter:1"]
-    {
+    for part in [
+        "\tDuration: ",
+        "\tBilled Duration: ",
+        "\tMemory Size: 128 MB",
+        "\tMax Memory Used: ",
+        "\tInit Duration: ",
+        "\tStatus: success",
+        "counter:1",
+    ] {
         assert!(line.contains(part), "{part}: {line}");
     }
     let billed = response.report().billed();
-    assert!(billed > Duration::ZERO && billed.subsec_nanos() % 1_000_000 == 0);
+    assert!(billed > Duration::ZERO && billed.subsec_nanos().is_multiple_of(1_000_000));
 }
 
 #[test]
@@ -188,13 +194,19 @@ fn rejections_have_a_report_too() {
     let latch = Latch::new();
     let held = deploy(&runtime, native_holding("held", &latch).concurrency(1).queue(0).max_event(5));
     let tenant = || Context::new().with_tenant("ada");
-    assert_eq!(kind(held.invoke_blocking_with(tenant(), Event::bytes("any", "too long"))), "payload-too-large");
+    assert_eq!(
+        kind(held.invoke_blocking_with(tenant(), Event::bytes("any", "too long"))),
+        "payload-too-large"
+    );
     let report = heard.only();
     assert_outcome(&report, "payload-too-large", None);
     assert_eq!((report.bytes_in, report.tenant.as_deref(), report.version()), (8, Some("ada"), 1));
     assert_eq!(kind(held.invoke_blocking(Event::new("any").with_time("yesterday"))), "invalid-event");
     assert_outcome(&heard.only(), "invalid-event", None);
-    assert_eq!(kind(held.invoke_blocking_with(Context::new().with_tenant(""), Event::new("any"))), "invalid-event");
+    assert_eq!(
+        kind(held.invoke_blocking_with(Context::new().with_tenant(""), Event::new("any"))),
+        "invalid-event"
+    );
     assert_outcome(&heard.only(), "invalid-event", None);
     let mut running = Box::pin(held.invoke(Event::new("held")));
     assert!(poll(&mut running).is_pending());
@@ -257,7 +269,8 @@ fn what_a_guest_writes_becomes_events_that_name_their_invocation() {
         misbehave.invoke_blocking_with(context, log).unwrap();
     });
     let line = told.iter().find(|line| line.contains("first")).unwrap_or_else(|| panic!("{told:?}"));
-    for part in ["INFO", "function=misbehave", "version=3", &format!("request_id={id}"), "first\\u{a}second"] {
+    for part in ["INFO", "function=misbehave", "version=3", &format!("request_id={id}"), "first\\u{a}second"]
+    {
         assert!(line.contains(part), "{part}: {line}");
     }
     assert!(!line.contains(char::is_control), "{line:?}");
@@ -283,7 +296,8 @@ fn a_modules_log_has_its_levels() {
     let log = deploy(&runtime, Function::wasm("log", module(import, &handle)));
     for (level, name) in [(1, "ERROR"), (2, "WARN"), (3, "INFO"), (4, "DEBUG"), (5, "TRACE")] {
         let mut tail = String::new();
-        let told = Told::by(|| tail = send(&log, "any", vec![b'x'; level]).unwrap().report().log_tail.clone());
+        let told =
+            Told::by(|| tail = send(&log, "any", vec![b'x'; level]).unwrap().report().log_tail.clone());
         assert!(told.iter().any(|line| line.starts_with(name) && line.contains("a line")), "{told:?}");
         assert_eq!(tail, "a line\n");
     }

@@ -36,7 +36,8 @@ pub(crate) fn is_component(component: &Component) -> bool {
 }
 
 pub(crate) fn is_module(module: &Module) -> bool {
-    matches!(module.get_export(START), Some(ExternType::Func(_)))
+    let export = module.get_export(START);
+    matches!(export, Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0)
 }
 
 impl Code {

@@ -4,15 +4,15 @@
 #![allow(unsafe_code, reason = "derived implementations of the engine's traits")]
 
 use bytes::Bytes;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentType, InstancePre, Lift, Lower, TypedFunc,
 };
-use wasmtime::component::types::ComponentItem;
 use wasmtime::{Store, StoreContextMut};
 
 use crate::error::{ErrorKind, Failure, Payload};
 use crate::event::{Event, Response};
-use crate::wasm::contract::boxed;
+use crate::wasm::contract::{boxed, shape};
 use crate::wasm::engine::Shard;
 use crate::wasm::linker;
 use crate::wasm::state::State;
@@ -119,6 +119,31 @@ pub(crate) fn find_handler(function: &str, component: &Component) -> Result<Opti
     }
 }
 
+/// The type of `handle`, as `shape` writes it.
+const HANDLE_TYPE: &str = "({id: string, source: string, type: string, subject: option<string>, time: option<string>, \
+    data-content-type: option<string>, data-schema: option<string>, extensions: list<tuple<string, string>>, \
+    body: list<u8>}) -> (result<{content-type: option<string>, attributes: list<tuple<string, string>>, \
+    body: list<u8>}, {kind: string, message: string, retryable: bool}>)";
+/// The type of `init`, as `shape` writes it.
+const INIT_TYPE: &str = "() -> (result<_, string>)";
+
+/// Finds an exported function of the given type, or says what is there instead.
+fn typed(
+    component: &Component,
+    instance: &ComponentExportIndex,
+    name: &str,
+    wanted: &str,
+) -> Result<ComponentExportIndex, String> {
+    match component.get_export(Some(instance), name) {
+        Some((ComponentItem::ComponentFunc(ty), index)) => {
+            let found = shape::function(&ty);
+            if found == wanted { Ok(index) } else { Err(found) }
+        }
+        Some(_) => Err("something that is no function".into()),
+        None => Err("nothing".into()),
+    }
+}
+
 /// Finds an exported interface, whatever its version.
 fn find(component: &Component, interface: &str) -> Option<String> {
     let types = component.component_type();
@@ -140,10 +165,12 @@ impl Code {
             needed: "the interface as fnhost's WIT package has it".into(),
         };
         let instance = component.get_export_index(None, &handler).ok_or_else(|| wrong("an instance"))?;
-        let handle = component.get_export_index(Some(&instance), "handle").ok_or_else(|| wrong("handle"))?;
+        let handle = typed(component, &instance, "handle", HANDLE_TYPE)
+            .map_err(|found| wrong(&format!("{HANDLE_TYPE} as handle, but {found}")))?;
         let init = find(component, INIT).filter(|name| name.starts_with("fnhost:function/init@0.1."));
         let init = init.and_then(|name| component.get_export_index(None, &name));
-        let init = init.and_then(|instance| component.get_export_index(Some(&instance), "init"));
+        let init = init.map(|instance| typed(component, &instance, "init", INIT_TYPE)).transpose();
+        let init = init.map_err(|found| wrong(&format!("{INIT_TYPE} as init, but {found}")))?;
         Ok(Self { pre, handle, init })
     }
 

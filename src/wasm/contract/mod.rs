@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 mod command;
 pub(crate) mod function;
+mod shape;
 mod stdio;
 
 use std::fmt;

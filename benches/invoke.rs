@@ -77,7 +77,7 @@ fn bytes(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
     if is_wanted(&name) {
         let mut ours = ours(runtime, deploy(runtime, Function::wasm("bytes", ECHO_BYTES)), body);
         let mut twin = |runs| repeat(runtime, runs, async || drop(twin.fresh(body).await));
-        print(&name, compare(effort, &mut ours, &mut twin), target(size, 1.3));
+        print(effort, &name, compare(effort, &mut ours, &mut twin), target(size, 1.3));
     }
     let name = format!("bytes, reused, {size}");
     if is_wanted(&name) {
@@ -90,7 +90,7 @@ fn bytes(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
                 }
             });
         };
-        print(&name, compare(effort, &mut ours, &mut twin), target(size, 3.0));
+        print(effort, &name, compare(effort, &mut ours, &mut twin), target(size, 3.0));
     }
 }
 
@@ -102,7 +102,7 @@ fn component(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
         let twin = new();
         let mut ours = ours(runtime, deploy(runtime, Function::wasm("component", code.clone())), body);
         let mut twin = |runs| repeat(runtime, runs, async || drop(twin.fresh(body).await));
-        print(&name, compare(effort, &mut ours, &mut twin), target(size, 1.3));
+        print(effort, &name, compare(effort, &mut ours, &mut twin), target(size, 1.3));
     }
     let name = format!("component, reused, {size}");
     if is_wanted(&name) {
@@ -116,7 +116,7 @@ fn component(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
                 }
             });
         };
-        print(&name, compare(effort, &mut ours, &mut twin), target(size, 3.0));
+        print(effort, &name, compare(effort, &mut ours, &mut twin), target(size, 3.0));
     }
 }
 
@@ -139,7 +139,7 @@ fn wasi(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
     }
     let mut ours = ours(runtime, deploy(runtime, function), body);
     let mut twin = |runs| repeat(runtime, runs, async || drop(twin.fresh(body).await));
-    print(&name, compare(effort, &mut ours, &mut twin), target(size, 1.3));
+    print(effort, &name, compare(effort, &mut ours, &mut twin), target(size, 1.3));
 }
 
 fn command(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
@@ -151,7 +151,7 @@ fn command(effort: Effort, runtime: &Runtime, size: &str, body: &Bytes) {
     let twin = CommandTwin::new(&twin::engine(PLACES), &code);
     let mut ours = ours(runtime, deploy(runtime, Function::wasm("command", code)), body);
     let mut twin = |runs| repeat(runtime, runs, async || drop(twin.run(body).await));
-    print(&name, compare(effort, &mut ours, &mut twin), None);
+    print(effort, &name, compare(effort, &mut ours, &mut twin), None);
 }
 
 fn repeat(runtime: &Runtime, runs: u32, mut work: impl AsyncFnMut()) {
@@ -275,7 +275,7 @@ fn crew<T: Send + 'static>(
 fn print_scaling(name: &str, effort: Effort, ours: &Crew, twin: &Crew) {
     let slice = effort.slice;
     // Warm both, so that no round pays for the first mapping.
-    (ours.rate(2, slice), twin.rate(2, slice));
+    let _ = ours.rate(2, slice) + twin.rate(2, slice);
     let rounds: Vec<[f64; 4]> = (0..effort.rounds)
         .map(|_| [ours.rate(1, slice), twin.rate(1, slice), ours.rate(2, slice), twin.rate(2, slice)])
         .collect();
@@ -283,7 +283,11 @@ fn print_scaling(name: &str, effort: Effort, ours: &Crew, twin: &Crew) {
         |one: usize, two: usize| spread(rounds.iter().map(move |round| round[two] / round[one].max(1.0)));
     let (low, median, high) =
         spread(rounds.iter().map(|r| (r[2] / r[0].max(1.0)) / (r[3] / r[1].max(1.0)).max(1e-9)));
-    let verdict = if median >= 0.85 { ">= 0.85 ok" } else { ">= 0.85 MISSED" };
+    let verdict = match () {
+        () if !effort.judges => "",
+        () if median >= 0.85 => ">= 0.85 ok",
+        () => ">= 0.85 MISSED",
+    };
     println!(
         "{name:<44} fnhost x{:.2}, bare x{:.2}   {median:>5.2} ({low:.2} .. {high:.2})  {verdict}",
         scaled(0, 2).1,

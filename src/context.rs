@@ -38,15 +38,12 @@ impl RequestId {
 
     fn text(self) -> Text {
         const HEX: &[u8; 16] = b"0123456789abcdef";
+        /// Where each byte's two digits stand.
+        const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (i, byte) in self.0.to_be_bytes().into_iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
+        for (byte, at) in self.0.to_be_bytes().into_iter().zip(AT) {
             text[at] = HEX[usize::from(byte >> 4)];
             text[at + 1] = HEX[usize::from(byte & 15)];
-            at += 2;
         }
         Text(text)
     }

@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 /// Makes an engine with the settings that fnhost uses by default.
-pub fn engine(places: u32) -> Engine {
+pub(crate) fn engine(places: u32) -> Engine {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(u32::MAX)
         .total_component_instances(u32::MAX)
@@ -48,7 +48,7 @@ fn store<T>(engine: &Engine, data: T) -> Store<T> {
 }
 
 /// A core module of the bytes contract.
-pub struct BytesTwin {
+pub(crate) struct BytesTwin {
     engine: Engine,
     pre: wasmtime::InstancePre<()>,
     live: Option<(Store<()>, BytesExports)>,
@@ -62,7 +62,7 @@ struct BytesExports {
 }
 
 impl BytesTwin {
-    pub fn new(engine: &Engine, code: &[u8]) -> Self {
+    pub(crate) fn new(engine: &Engine, code: &[u8]) -> Self {
         let binary = wat::parse_bytes(code).expect("the guest is well formed");
         let module = Module::new(engine, binary).expect("the guest compiles");
         let pre = Linker::new(engine).instantiate_pre(&module).expect("the guest imports nothing");
@@ -80,12 +80,12 @@ impl BytesTwin {
         (store, exports)
     }
 
-    pub async fn fresh(&self, body: &[u8]) -> Bytes {
+    pub(crate) async fn fresh(&self, body: &[u8]) -> Bytes {
         let (mut store, exports) = self.make().await;
         call_bytes(&mut store, &exports, body).await
     }
 
-    pub async fn live(&mut self, body: &[u8]) -> Bytes {
+    pub(crate) async fn live(&mut self, body: &[u8]) -> Bytes {
         if self.live.is_none() {
             self.live = Some(self.make().await);
         }
@@ -153,13 +153,13 @@ fn event(body: &Bytes) -> WitEvent {
 }
 
 /// WASI with stdio and variables, as the guest of the function contract gets it.
-pub struct Wasi {
+pub(crate) struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
 }
 
 impl Wasi {
-    pub fn new(variables: &[(String, String)]) -> Self {
+    pub(crate) fn new(variables: &[(String, String)]) -> Self {
         let ctx = WasiCtxBuilder::new()
             .arg("echo-wasi")
             .envs(variables)
@@ -170,7 +170,7 @@ impl Wasi {
     }
 
     /// WASI for a command: its event on stdin, its answer in the pipe.
-    pub fn command(body: &Bytes, answer: &MemoryOutputPipe) -> Self {
+    pub(crate) fn command(body: &Bytes, answer: &MemoryOutputPipe) -> Self {
         let ctx = WasiCtxBuilder::new()
             .arg("command")
             .env("CE_ID", "01a1fa5c-88f9-7224-9d96-ae804c7e17c4")
@@ -189,7 +189,7 @@ impl WasiView for Wasi {
 }
 
 /// A component of the function contract; `make` gives each store its state.
-pub struct ComponentTwin<T: 'static> {
+pub(crate) struct ComponentTwin<T: 'static> {
     engine: Engine,
     pre: InstancePre<T>,
     handle: wasmtime::component::ComponentExportIndex,
@@ -198,7 +198,7 @@ pub struct ComponentTwin<T: 'static> {
 }
 
 impl<T: Send + 'static> ComponentTwin<T> {
-    pub fn new(
+    pub(crate) fn new(
         engine: &Engine,
         code: &[u8],
         link: impl FnOnce(&mut wasmtime::component::Linker<T>),
@@ -216,16 +216,16 @@ impl<T: Send + 'static> ComponentTwin<T> {
     async fn make(&self) -> (Store<T>, Handle) {
         let mut store = store(&self.engine, (self.make)());
         let instance = self.pre.instantiate_async(&mut store).await.expect("there is room");
-        let handle = instance.get_typed_func(&mut store, &self.handle).expect("of this type");
+        let handle = instance.get_typed_func(&mut store, self.handle).expect("of this type");
         (store, handle)
     }
 
-    pub async fn fresh(&self, body: &Bytes) -> Bytes {
+    pub(crate) async fn fresh(&self, body: &Bytes) -> Bytes {
         let (mut store, handle) = self.make().await;
         call_component(&mut store, &handle, body).await
     }
 
-    pub async fn live(&mut self, body: &Bytes) -> Bytes {
+    pub(crate) async fn live(&mut self, body: &Bytes) -> Bytes {
         if self.live.is_none() {
             self.live = Some(self.make().await);
         }
@@ -240,13 +240,13 @@ async fn call_component<T: Send>(store: &mut Store<T>, handle: &Handle, body: &B
 }
 
 /// A `wasi:cli/run` component.
-pub struct CommandTwin {
+pub(crate) struct CommandTwin {
     engine: Engine,
     pre: wasmtime_wasi::p2::bindings::CommandPre<Wasi>,
 }
 
 impl CommandTwin {
-    pub fn new(engine: &Engine, code: &[u8]) -> Self {
+    pub(crate) fn new(engine: &Engine, code: &[u8]) -> Self {
         let component = Component::new(engine, code).expect("the guest compiles");
         let mut linker = wasmtime::component::Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("linked once");
@@ -255,7 +255,7 @@ impl CommandTwin {
         Self { engine: engine.clone(), pre }
     }
 
-    pub async fn run(&self, body: &Bytes) -> Bytes {
+    pub(crate) async fn run(&self, body: &Bytes) -> Bytes {
         let answer = MemoryOutputPipe::new(1 << 20);
         let mut store = store(&self.engine, Wasi::command(body, &answer));
         let command = self.pre.instantiate_async(&mut store).await.expect("there is room");

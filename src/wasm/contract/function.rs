@@ -156,7 +156,7 @@ impl Code {
         function: &str,
         component: &Component,
         shard: &Shard,
-        handler: String,
+        handler: &str,
     ) -> Result<Self, ErrorKind> {
         let pre = shard.linkers.component(function, component)?;
         let wrong = |what: &str| ErrorKind::UnknownContract {
@@ -164,7 +164,7 @@ impl Code {
             found: format!("{handler} without {what}"),
             needed: "the interface as fnhost's WIT package has it".into(),
         };
-        let instance = component.get_export_index(None, &handler).ok_or_else(|| wrong("an instance"))?;
+        let instance = component.get_export_index(None, handler).ok_or_else(|| wrong("an instance"))?;
         let handle = typed(component, &instance, "handle", HANDLE_TYPE)
             .map_err(|found| wrong(&format!("{HANDLE_TYPE} as handle, but {found}")))?;
         let init = find(component, INIT).filter(|name| name.starts_with("fnhost:function/init@0.1."));
@@ -190,7 +190,7 @@ impl Code {
 
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
         let instance = boxed(self.pre.instantiate_async(&mut *store)).await?;
-        let handle = instance.get_typed_func(&mut *store, &self.handle)?;
+        let handle = instance.get_typed_func(&mut *store, self.handle)?;
         let named = store.data().linked.recipe.init_export.clone();
         let init = match (named, &self.init) {
             (Some(name), _) => Some(InitExport::Named(instance.get_typed_func(&mut *store, &*name)?)),

@@ -73,7 +73,7 @@ impl Code {
             }
             Loaded::Component(component) => {
                 if let Some(export) = function::find_handler(function, component)? {
-                    return function::Code::link(function, component, shard, export).map(Self::Function);
+                    return function::Code::link(function, component, shard, &export).map(Self::Function);
                 }
                 if command::is_component(component) {
                     return command::Code::link_component(function, component, shard).map(Self::Command);

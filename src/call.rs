@@ -1,5 +1,6 @@
 //! One invocation on its way: what is known of it, and its report as far as it is written.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::context::{Context, Facts};
@@ -22,11 +23,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(context: Context) -> Self {
-        let mut report = Box::new(Report::new(context.request_id(), Facts::nobodys()));
+    pub(crate) fn new(context: Context, arrived: Instant, event_id: Arc<str>, facts: Arc<Facts>) -> Self {
+        let mut report = Box::new(Report::new(context.request_id(), event_id, facts));
         report.tenant = context.tenant_key().clone();
         report.attempt = context.attempt();
-        Self { callers_deadline: context.deadline(), context, report, arrived: Instant::now(), waited: false }
+        Self { callers_deadline: context.deadline(), context, report, arrived, waited: false }
     }
 
     /// Hands the context over to who serves the event; what the report needs of it, it has.

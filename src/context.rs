@@ -22,7 +22,11 @@ impl RequestId {
     /// Makes a new one; no lock, no system call for randomness.
     #[allow(clippy::new_without_default, reason = "each call answers another value")]
     pub fn new() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::at(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// Makes one for a moment, given as the time since the Unix epoch.
+    fn at(since: Duration) -> Self {
         // In 64 bits throughout: a division of 128 costs as much as all the rest.
         let ms = since.as_secs() * 1_000 + u64::from(since.subsec_millis());
         // What is below the millisecond, in steps of 244 ns, keeps ids of one thread in order.
@@ -86,23 +90,32 @@ impl fmt::Debug for RequestId {
     }
 }
 
+thread_local! {
+    /// When this thread last looked at both clocks.
+    static ANCHOR: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
+}
+
+/// How long the two clocks are taken to run alike.
+const ANCHOR_LIFE: Duration = Duration::from_millis(100);
+
+/// Tells the time since the Unix epoch at a moment that is now.
+fn unix_time(now: Instant) -> Duration {
+    match ANCHOR.get().map(|(at, time)| (now.saturating_duration_since(at), time)) {
+        Some((passed, time)) if passed < ANCHOR_LIFE => time + passed,
+        _ => {
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            ANCHOR.set(Some((now, time)));
+            time
+        }
+    }
+}
+
 /// What is known of a function's version, shared by all its invocations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) name: String,
     pub(crate) version: u64,
     pub(crate) memory_limit: u64,
-}
-
-thread_local! {
-    static NOBODYS: Arc<Facts> = Arc::default();
-}
-
-impl Facts {
-    /// The facts before a function is found; one for each thread, so that none of them fight over its count.
-    pub(crate) fn nobodys() -> Arc<Self> {
-        NOBODYS.with(Arc::clone)
-    }
 }
 
 /// What is known of one invocation.
@@ -137,6 +150,11 @@ impl Context {
     #[allow(clippy::new_without_default, reason = "each call answers another request id")]
     pub fn new() -> Self {
         Self::nobodys(RequestId::new())
+    }
+
+    /// Makes the context of an event that arrives now; `now` spares a second look at the clock.
+    pub(crate) fn arriving(now: Instant) -> Self {
+        Self::nobodys(RequestId::at(unix_time(now)))
     }
 
     /// Stands where a context was.

@@ -17,7 +17,7 @@ pub struct Report {
     /// Names the invocation.
     pub request_id: RequestId,
     /// The event's id.
-    pub event_id: String,
+    pub event_id: Arc<str>,
     /// Whose event it was.
     pub tenant: Option<Arc<str>>,
     /// Which attempt this was, from 1.
@@ -98,10 +98,10 @@ impl fmt::Display for Outcome {
 }
 
 impl Report {
-    pub(crate) fn new(request_id: RequestId, facts: Arc<Facts>) -> Self {
+    pub(crate) fn new(request_id: RequestId, event_id: Arc<str>, facts: Arc<Facts>) -> Self {
         Self {
             request_id,
-            event_id: String::new(),
+            event_id,
             tenant: None,
             attempt: 1,
             start: None,
@@ -124,7 +124,7 @@ impl Report {
 
     /// The report of a response that no runtime has seen.
     pub(crate) fn empty() -> &'static Self {
-        static EMPTY: LazyLock<Report> = LazyLock::new(|| Report::new(RequestId::new(), Arc::default()));
+        static EMPTY: LazyLock<Report> = LazyLock::new(|| Report::new(RequestId::new(), "".into(), Arc::default()));
         &EMPTY
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
@@ -34,7 +35,7 @@ type Check = fn(&str) -> Result<(), String>;
 /// Everything of an event but its body.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Attributes {
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     pub(super) source: Cow<'static, str>,
     pub(super) event_type: String,
     pub(super) subject: Option<String>,
@@ -47,7 +48,7 @@ pub(super) struct Attributes {
 
 impl Attributes {
     /// Judges the type only: the other two are the runtime's own, or set again at once.
-    pub(super) fn new(id: String, source: Cow<'static, str>, event_type: String) -> Self {
+    pub(super) fn new(id: Arc<str>, source: Cow<'static, str>, event_type: String) -> Self {
         let mut attributes = Self {
             id,
             source,

@@ -72,7 +72,7 @@ pub struct Event {
 
 /// An event taken apart, for who needs its text owned.
 pub(crate) struct Parts {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) source: Cow<'static, str>,
     pub(crate) event_type: String,
     pub(crate) subject: Option<String>,
@@ -122,6 +122,11 @@ impl Event {
         Ok(event)
     }
 
+    /// Returns the id, shared with the event.
+    pub(crate) fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.attributes.id)
+    }
+
     /// Takes the event apart; nothing is copied unless a clone of it still lives.
     pub(crate) fn into_parts(self) -> Parts {
         let attributes = Arc::unwrap_or_clone(self.attributes);
@@ -141,7 +146,7 @@ impl Event {
     /// Sets the id, which with the source names this event and no other; made by default.
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         let attributes = self.attributes_mut();
-        attributes.id = attributes.judged("id", id.into(), attributes::check_required);
+        attributes.id = attributes.judged("id", id.into(), attributes::check_required).into();
         self
     }
 
@@ -282,7 +287,7 @@ impl Event {
     }
 
     fn identified(id: String, event_type: String) -> Self {
-        let attributes = Attributes::new(id, Cow::Borrowed(DEFAULT_SOURCE), event_type);
+        let attributes = Attributes::new(id.into(), Cow::Borrowed(DEFAULT_SOURCE), event_type);
         Self { attributes: Arc::new(attributes), body: None }
     }
 

@@ -1,7 +1,10 @@
 //! One invocation's papers: opened when the event comes, closed once with its ending.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crate::call::Call;
-use crate::context::Context;
+use crate::context::{Context, Facts};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Response};
 use crate::report::{Observer, Outcome, Report, tell};
@@ -13,9 +16,13 @@ pub(crate) struct Docket<'a> {
 }
 
 impl<'a> Docket<'a> {
-    pub(crate) fn open(observers: &'a [Observer], context: Context, event: &Event) -> Self {
-        let mut call = Call::new(context);
-        call.report.event_id = event.id().into();
+    pub(crate) fn open(
+        observers: &'a [Observer],
+        (context, arrived): (Context, Instant),
+        event: &Event,
+        facts: Arc<Facts>,
+    ) -> Self {
+        let mut call = Call::new(context, arrived, event.shared_id(), facts);
         call.report.bytes_in = event.body().len() as u64;
         Self { observers, call: Some(call) }
     }

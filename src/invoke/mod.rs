@@ -97,18 +97,22 @@ impl<C> Route<C> {
 pub(crate) async fn start<C: Callee>(
     desk: &Desk,
     route: &Route<C>,
-    (context, event): (Context, Event),
+    (context, event): (Option<Context>, Event),
     sink: Option<Writer>,
 ) -> Result<Response, Error> {
-    let mut docket = Docket::open(&desk.observers, context, &event);
-    let call = docket.call();
+    let arrived = Instant::now();
+    let context = context.unwrap_or_else(|| Context::arriving(arrived));
     let lane = lane::home();
+    let mut found = route.resolve(lane);
+    let facts = facts(route, found.as_deref(), lane);
+    let mut docket = Docket::open(&desk.observers, (context, arrived), &event, facts);
+    let call = docket.call();
     // All in one function: each async function around the call would move its whole future once more.
     let ended = loop {
-        let slot = match resolve(desk, route, call, lane) {
-            Ok(slot) => slot,
-            Err(kind) => break Err(kind),
-        };
+        if desk.closed.load(SeqCst) {
+            break Err(ErrorKind::ShuttingDown);
+        }
+        let Some(slot) = found else { break Err(unknown(&route.target)) };
         let deployment = &*slot.deployment;
         if let Err(kind) = check(deployment, call, &event) {
             break Err(kind);
@@ -124,7 +128,10 @@ pub(crate) async fn start<C: Callee>(
                 break ended;
             }
             // It was removed while the event came; a name may have another version by now.
-            Ok(None) if matches!(route.way, Way::Newest(_)) => {}
+            Ok(None) if matches!(route.way, Way::Newest(_)) => {
+                found = route.resolve(lane);
+                call.report.facts = self::facts(route, found.as_deref(), lane);
+            }
             Ok(None) => break Err(unknown(&route.target)),
             Err(kind) => break Err(kind),
         }
@@ -135,21 +142,12 @@ pub(crate) async fn start<C: Callee>(
 /// One permit.
 const ONE: Amount = Amount::one();
 
-fn resolve<C>(
-    desk: &Desk,
-    route: &Route<C>,
-    call: &mut Call,
-    lane: usize,
-) -> Result<Arc<Slot<Deployment<C>>>, ErrorKind> {
-    let slot = route.resolve(lane);
-    call.report.facts = match &slot {
+/// Returns what is known of the version that was found, or of the name that was asked for.
+fn facts<C>(route: &Route<C>, found: Option<&Slot<Deployment<C>>>, lane: usize) -> Arc<Facts> {
+    match found {
         Some(slot) => Arc::clone(&slot.deployment.facts[lane % slot.deployment.facts.len()]),
         None => Arc::new(Facts { name: route.target.name.clone(), ..Facts::default() }),
-    };
-    if desk.closed.load(SeqCst) {
-        return Err(ErrorKind::ShuttingDown);
     }
-    slot.ok_or_else(|| unknown(&route.target))
 }
 
 fn check<C>(deployment: &Deployment<C>, call: &mut Call, event: &Event) -> Result<(), ErrorKind> {

@@ -37,7 +37,7 @@ impl Handler {
     ///
     /// Dropping the future cancels the invocation: the guest is discarded, permit and place are given back.
     pub fn invoke(&self, event: Event) -> impl Future<Output = Result<Response, Error>> + Send {
-        self.invoke_with(Context::new(), event)
+        start(&self.core.desk, &self.route, (None, event), None)
     }
 
     /// Sends an event with a tenant, a deadline, a trace parent or attributes.
@@ -55,7 +55,7 @@ impl Handler {
         event: Event,
     ) -> impl Future<Output = Result<Response, Error>> + Send {
         // No async function of its own: each one would move the whole future once more.
-        start(&self.core.desk, &self.route, (context, event), None)
+        start(&self.core.desk, &self.route, (Some(context), event), None)
     }
 
     /// Sends an event and waits, parking the calling thread.
@@ -97,7 +97,7 @@ impl Handler {
         let handler = self.clone();
         let running = |writer| {
             let invocation = async move {
-                start(&handler.core.desk, &handler.route, (context, event), Some(writer)).await
+                start(&handler.core.desk, &handler.route, (Some(context), event), Some(writer)).await
             };
             Box::pin(invocation) as _
         };

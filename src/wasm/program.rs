@@ -72,6 +72,7 @@ pub(crate) struct Program {
     contract: Contract,
     size: Size,
     imports_wasi: bool,
+    is_quiet: bool,
 }
 
 /// What one guest takes at first.
@@ -114,6 +115,7 @@ impl Program {
             contract,
             size: size(function, &loaded, &survey)?,
             imports_wasi: imports_wasi(&loaded),
+            is_quiet: !survey.starts && imports_nothing_async(&loaded),
         })
     }
 
@@ -151,6 +153,11 @@ impl Program {
 
     pub(crate) fn imports_wasi(&self) -> bool {
         self.imports_wasi
+    }
+
+    /// Tells whether nothing of the guest's runs, and nothing is waited for, while an instance is made.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
     }
 
     /// Returns what one guest takes at first: places, and at most so many pages.
@@ -209,6 +216,8 @@ pub(crate) struct Linked {
     pub(crate) face: Arc<Face>,
     pub(crate) room: Arc<Gate>,
     pub(crate) imports_wasi: bool,
+    /// An instance can be made without a fiber.
+    pub(crate) is_quiet: bool,
     pub(crate) fuel: bool,
 }
 
@@ -250,6 +259,20 @@ fn imports_wasi(loaded: &Loaded) -> bool {
     match loaded {
         Loaded::Module(module) => module.imports().any(|import| linker::needs_wasi(import.module())),
         Loaded::Component(component) => imported(component).iter().any(|name| linker::needs_wasi(name)),
+    }
+}
+
+/// Tells whether everything imported answers at once, so that the engine needs no fiber for an instance.
+fn imports_nothing_async(loaded: &Loaded) -> bool {
+    match loaded {
+        Loaded::Module(module) => {
+            module.imports().all(|import| import.module() == "fnhost" && import.name() != "call")
+        }
+        Loaded::Component(component) => imported(component).iter().all(|name| {
+            name.starts_with("fnhost:function/types@")
+                || name.starts_with("fnhost:function/context@")
+                || name == linker::LOGGING
+        }),
     }
 }
 

@@ -207,6 +207,7 @@ impl Sandbox {
             face: Arc::clone(&self.surroundings.face),
             room: Arc::clone(&self.surroundings.room),
             imports_wasi: self.program.imports_wasi(),
+            is_quiet: self.program.is_quiet(),
             fuel: self.surroundings.fuel,
         };
         Ok((Arc::clone(slot.get_or_init(|| Arc::new(linked))), mapped.anew))

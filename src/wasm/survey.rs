@@ -12,6 +12,8 @@ pub(crate) struct Survey {
     pub(crate) shape: Shape,
     /// It has tables or tags that may need a heap of the engine's own, which takes a place too.
     pub(crate) uses_heap: bool,
+    /// It runs code of its own while a guest is made.
+    pub(crate) starts: bool,
 }
 
 /// Turns text into binary and leaves binary as it is.
@@ -25,7 +27,7 @@ pub(crate) fn to_binary<'a>(function: &str, code: &'a [u8]) -> Result<std::borro
 impl Survey {
     /// Reads the sections, not the bodies.
     pub(crate) fn of(function: &str, binary: &[u8]) -> Result<Self, ErrorKind> {
-        let mut survey = Self { shape: Shape::Module, uses_heap: false };
+        let mut survey = Self { shape: Shape::Module, uses_heap: false, starts: false };
         let mut first = true;
         let mut census = Census::default();
         for payload in Parser::new(0).parse_all(binary) {
@@ -37,6 +39,10 @@ impl Survey {
                 survey.shape = Shape::Component;
             }
             survey.uses_heap |= uses_heap(&payload);
+            survey.starts |= matches!(
+                payload,
+                Payload::StartSection { .. } | Payload::ComponentStartSection { .. }
+            );
             census.read(&payload).map_err(|error| compile_error(function, &error.to_string()))?;
         }
         if census.total().is_none() {

@@ -88,7 +88,7 @@ fn an_answer_has_its_report_and_the_observer_hears_the_same() {
     assert_eq!(report.to_string(), told.to_string());
     assert_outcome(report, "success", report.start);
     assert!(matches!(report.start, Some(Start::Fresh | Start::Cold)));
-    assert_eq!((report.request_id, report.event_id.as_str()), (id, "e1"));
+    assert_eq!((report.request_id, &*report.event_id), (id, "e1"));
     assert_eq!((report.function(), report.version(), report.memory_limit()), ("counter", 4, 32 << 20));
     assert_eq!((report.tenant.as_deref(), report.attempt), (Some("ada"), 1));
     assert_eq!((report.bytes_in, report.bytes_out), (4, 3));

@@ -3,6 +3,8 @@
 // The derives below write the engine's unsafe traits; nothing here is written by hand.
 #![allow(unsafe_code, reason = "derived implementations of the engine's traits")]
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
@@ -12,7 +14,7 @@ use wasmtime::{Store, StoreContextMut};
 
 use crate::error::{ErrorKind, Failure, Payload};
 use crate::event::{Event, Response};
-use crate::wasm::contract::{boxed, shape};
+use crate::wasm::contract::{boxed, quietly, shape};
 use crate::wasm::engine::Shard;
 use crate::wasm::linker;
 use crate::wasm::state::State;
@@ -25,7 +27,7 @@ const HOST: &str = "fnhost:function/host@0.1.0";
 #[derive(ComponentType, Lower)]
 #[component(record)]
 struct WitEvent {
-    id: String,
+    id: Arc<str>,
     source: String,
     #[component(name = "type")]
     event_type: String,
@@ -189,7 +191,11 @@ impl Code {
     }
 
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
-        let instance = boxed(self.pre.instantiate_async(&mut *store)).await?;
+        let instance = if store.data().linked.is_quiet {
+            quietly(store, |store| self.pre.instantiate(store))?
+        } else {
+            boxed(self.pre.instantiate_async(&mut *store)).await?
+        };
         let handle = instance.get_typed_func(&mut *store, self.handle)?;
         let named = store.data().linked.recipe.init_export.clone();
         let init = match (named, &self.init) {

@@ -8,7 +8,7 @@ use wasmtime::{Extern, ExternType, InstancePre, Memory, Module, Store, TypedFunc
 pub(crate) use self::imports::{IMPORTS, define};
 use crate::error::{ErrorKind, Payload};
 use crate::event::{Event, Response};
-use crate::wasm::contract::boxed;
+use crate::wasm::contract::{boxed, quietly};
 use crate::wasm::engine::Shard;
 use crate::wasm::fault::{Refused, invalid};
 use crate::wasm::state::{Exchange, State};
@@ -70,7 +70,11 @@ impl Code {
     }
 
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Box<Exports>> {
-        let instance = boxed(self.pre.instantiate_async(&mut *store)).await?;
+        let instance = if store.data().linked.is_quiet {
+            quietly(store, |store| self.pre.instantiate(store))?
+        } else {
+            boxed(self.pre.instantiate_async(&mut *store)).await?
+        };
         if self.has_initialize {
             let initialize = instance.get_typed_func::<(), ()>(&mut *store, INITIALIZE)?;
             initialize.call_async(&mut *store, ()).await?;

@@ -18,6 +18,8 @@ pub(crate) struct Call {
     pub(crate) arrived: Instant,
     /// It had to wait for a permit or a place; if not, it starts as it arrives.
     pub(crate) waited: bool,
+    /// When it ended, if nothing that takes time comes after.
+    pub(crate) ended: Option<Instant>,
     /// What the caller gave it, whatever the function's own limits are.
     callers_deadline: Option<Instant>,
 }
@@ -27,7 +29,7 @@ impl Call {
         let mut report = Box::new(Report::new(context.request_id(), event_id, facts));
         report.tenant = context.tenant_key().clone();
         report.attempt = context.attempt();
-        Self { callers_deadline: context.deadline(), context, report, arrived, waited: false }
+        Self { callers_deadline: context.deadline(), context, report, arrived, waited: false, ended: None }
     }
 
     /// Hands the context over to who serves the event; what the report needs of it, it has.

@@ -124,7 +124,8 @@ impl Report {
 
     /// The report of a response that no runtime has seen.
     pub(crate) fn empty() -> &'static Self {
-        static EMPTY: LazyLock<Report> = LazyLock::new(|| Report::new(RequestId::new(), "".into(), Arc::default()));
+        static EMPTY: LazyLock<Report> =
+            LazyLock::new(|| Report::new(RequestId::new(), "".into(), Arc::default()));
         &EMPTY
     }
 

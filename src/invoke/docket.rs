@@ -1,7 +1,7 @@
 //! One invocation's papers: opened when the event comes, closed once with its ending.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::call::Call;
 use crate::context::{Context, Facts};
@@ -34,28 +34,25 @@ impl<'a> Docket<'a> {
     /// Closes the papers with the ending, tells it to all observers, and hands the report over with it.
     pub(crate) fn close(mut self, ended: Result<Response, ErrorKind>) -> Result<Response, Error> {
         let call = self.call.take().expect("a docket is closed once");
+        let total =
+            call.ended.map_or_else(|| call.arrived.elapsed(), |ended| ended.duration_since(call.arrived));
         let mut report = call.report;
         match ended {
             Ok(mut response) => {
                 report.bytes_out = report.bytes_out.max(response.bytes().len() as u64);
-                let report = self.conclude(report, call.arrived, Outcome::Success);
+                let report = self.conclude(report, total, Outcome::Success);
                 response.set_report(report);
                 Ok(response)
             }
             Err(kind) => {
-                let report = self.conclude(report, call.arrived, Outcome::Error(kind.name()));
+                let report = self.conclude(report, total, Outcome::Error(kind.name()));
                 Err(Error::with_report(kind, report))
             }
         }
     }
 
-    fn conclude(
-        &self,
-        mut report: Box<Report>,
-        arrived: std::time::Instant,
-        outcome: Outcome,
-    ) -> Box<Report> {
-        report.total = arrived.elapsed();
+    fn conclude(&self, mut report: Box<Report>, total: Duration, outcome: Outcome) -> Box<Report> {
+        report.total = total;
         report.outcome = outcome;
         tell(self.observers, &report);
         report
@@ -65,7 +62,11 @@ impl<'a> Docket<'a> {
 impl Drop for Docket<'_> {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            let _ = self.conclude(call.report, call.arrived, Outcome::Error(ErrorKind::Cancelled.name()));
+            let _ = self.conclude(
+                call.report,
+                call.arrived.elapsed(),
+                Outcome::Error(ErrorKind::Cancelled.name()),
+            );
         }
     }
 }

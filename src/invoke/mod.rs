@@ -160,7 +160,7 @@ fn check<C>(deployment: &Deployment<C>, call: &mut Call, event: &Event) -> Resul
     if deadline <= call.arrived {
         return Err(call.timed_out(Phase::Queue, call.arrived, deadline));
     }
-    call.context.fill_in(Arc::clone(&call.report.facts), deadline);
+    call.context.set_deadline(deadline);
     Ok(())
 }
 

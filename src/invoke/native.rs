@@ -54,7 +54,7 @@ impl Callee for NativeCallee {
         let started = call.start();
         let deadline = call.deadline(started, self.limits.timeout);
         call.report.start = Some(Start::Native);
-        call.context.set_deadline(deadline);
+        call.context.fill_in(Arc::clone(&call.report.facts), deadline);
         let context = call.context.clone();
         let handler = pin!(guarded(async { (self.native.0)(event, context).await }));
         let ended = self.face.race(deadline, handler).await;

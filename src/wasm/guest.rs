@@ -14,7 +14,7 @@ use crate::wasm::contract::{Contract, Exports, give_wasi};
 use crate::wasm::fault::{Fault, explain};
 use crate::wasm::meter::{Meter, on_tick};
 use crate::wasm::program::Linked;
-use crate::wasm::state::{MOST_RESOURCES, State};
+use crate::wasm::state::{Exchange, MOST_RESOURCES, State};
 
 /// One live sandbox.
 ///
@@ -146,7 +146,7 @@ impl Guest {
         state.context = None;
         state.event = None;
         state.host = None;
-        state.exchange.answered = bytes::Bytes::new();
+        state.exchange = Exchange::default();
         if state.linked.fuel {
             let limit = state.linked.recipe.limits.fuel.unwrap_or(u64::MAX);
             report.fuel = self.store.get_fuel().ok().map(|left| limit.saturating_sub(left));

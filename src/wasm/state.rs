@@ -87,12 +87,13 @@ impl State {
     /// Finds what the bytes contract knows by name: the runtime's own first, which no event can forge.
     pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
         let context = self.context.as_ref()?;
+        let facts = &self.linked.facts;
         let of_context: Option<Cow<'_, str>> = match name {
             "request-id" => Some(context.request_id().to_string().into()),
-            "function" => Some(context.function().into()),
-            "version" => Some(context.version().to_string().into()),
+            "function" => Some(facts.name.as_str().into()),
+            "version" => Some(facts.version.to_string().into()),
             "attempt" => Some(context.attempt().to_string().into()),
-            "memory-limit" => Some(context.memory_limit().to_string().into()),
+            "memory-limit" => Some(facts.memory_limit.to_string().into()),
             "tenant" => return context.tenant().map(Into::into),
             "traceparent" => return context.traceparent().map(Into::into),
             _ => None,
@@ -131,8 +132,12 @@ impl State {
     }
 
     /// Returns the context of the event, or an empty one outside of an event.
+    ///
+    /// What is known of the function comes in here, as few guests ask for it.
     pub(crate) fn context(&self) -> Context {
-        self.context.clone().unwrap_or_else(Context::new)
+        let mut context = self.context.clone().unwrap_or_else(Context::new);
+        context.fill_in(Arc::clone(&self.linked.facts), self.deadline);
+        context
     }
 
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {

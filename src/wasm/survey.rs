@@ -39,10 +39,8 @@ impl Survey {
                 survey.shape = Shape::Component;
             }
             survey.uses_heap |= uses_heap(&payload);
-            survey.starts |= matches!(
-                payload,
-                Payload::StartSection { .. } | Payload::ComponentStartSection { .. }
-            );
+            survey.starts |=
+                matches!(payload, Payload::StartSection { .. } | Payload::ComponentStartSection { .. });
             census.read(&payload).map_err(|error| compile_error(function, &error.to_string()))?;
         }
         if census.total().is_none() {

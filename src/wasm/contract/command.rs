@@ -107,7 +107,7 @@ fn give_event(state: &mut State, event: &Event, answer: &stdio::Answer) -> wasmt
     let recipe = &state.linked.recipe;
     let mut builder = recipe.wasi(&state.linked.facts.name)?;
     if recipe.event_variables {
-        for (name, value) in variables(event, state.context.as_ref()) {
+        for (name, value) in variables(event, &state.context()) {
             // What the function was given wins.
             if !recipe.env.iter().any(|(known, _)| *known == name) {
                 builder.env(name, value);
@@ -122,7 +122,7 @@ fn give_event(state: &mut State, event: &Event, answer: &stdio::Answer) -> wasmt
     Ok(())
 }
 
-fn variables(event: &Event, context: Option<&Context>) -> Vec<(String, String)> {
+fn variables(event: &Event, context: &Context) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = vec![
         ("CE_ID".into(), event.id().into()),
         ("CE_SOURCE".into(), event.source().into()),
@@ -137,16 +137,14 @@ fn variables(event: &Event, context: Option<&Context>) -> Vec<(String, String)> 
     for (name, value) in event.extensions() {
         add(&format!("CE_{}", name.to_uppercase()), Some(&value.to_string()));
     }
-    if let Some(context) = context {
-        add("FNHOST_REQUEST_ID", Some(&context.request_id().to_string()));
-        add("FNHOST_FUNCTION", Some(context.function()));
-        add("FNHOST_VERSION", Some(&context.version().to_string()));
-        add("FNHOST_ATTEMPT", Some(&context.attempt().to_string()));
-        add("FNHOST_DEADLINE_MS", context.deadline().map(unix_ms).map(|ms| ms.to_string()).as_deref());
-        add("FNHOST_MEMORY_LIMIT", Some(&context.memory_limit().to_string()));
-        add("FNHOST_TENANT", context.tenant());
-        add("TRACEPARENT", context.traceparent());
-    }
+    add("FNHOST_REQUEST_ID", Some(&context.request_id().to_string()));
+    add("FNHOST_FUNCTION", Some(context.function()));
+    add("FNHOST_VERSION", Some(&context.version().to_string()));
+    add("FNHOST_ATTEMPT", Some(&context.attempt().to_string()));
+    add("FNHOST_DEADLINE_MS", context.deadline().map(unix_ms).map(|ms| ms.to_string()).as_deref());
+    add("FNHOST_MEMORY_LIMIT", Some(&context.memory_limit().to_string()));
+    add("FNHOST_TENANT", context.tenant());
+    add("TRACEPARENT", context.traceparent());
     all
 }
 

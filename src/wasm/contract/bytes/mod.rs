@@ -128,36 +128,37 @@ impl Exports {
         store: &mut Store<State>,
         event: Event,
     ) -> wasmtime::Result<Result<Response, ErrorKind>> {
-        let body = event.body().clone();
-        let state = store.data_mut();
-        state.exchange = Exchange::default();
-        state.event = Some(event);
-        let (at, len) = self.put(store, &body).await?;
+        let len = event.body().len();
+        store.data_mut().event = Some(event);
+        let (at, len) = self.put(store, len).await?;
         let packed = self.handle.call_async(&mut *store, (at, len)).await?;
-        if let Some(failure) = store.data_mut().exchange.failure.take() {
+        let Exchange { failure, content_type, attributes, .. } =
+            std::mem::take(&mut store.data_mut().exchange);
+        if let Some(failure) = failure {
             return Ok(Err(ErrorKind::Failed(failure)));
         }
         let answer = self.fetch(store, packed)?;
         if let Some(free) = &self.free {
             free.call_async(&mut *store, ((packed as u64 >> 32) as i32, packed as i32)).await?;
         }
-        let Exchange { content_type, attributes, .. } = std::mem::take(&mut store.data_mut().exchange);
         Ok(Response::from_parts(content_type, attributes, answer)
             .map_err(|reason| ErrorKind::InvalidAnswer { reason }))
     }
 
-    /// Puts the body where the guest wants it.
-    async fn put(&self, store: &mut Store<State>, body: &[u8]) -> wasmtime::Result<(i32, i32)> {
-        if body.is_empty() {
+    /// Puts the event's body, of this length, where the guest wants it.
+    async fn put(&self, store: &mut Store<State>, size: usize) -> wasmtime::Result<(i32, i32)> {
+        if size == 0 {
             return Ok((0, 0));
         }
-        let len =
-            i32::try_from(body.len()).map_err(|_| invalid("the body is too large for a 32-bit memory"))?;
+        let len = i32::try_from(size).map_err(|_| invalid("the body is too large for a 32-bit memory"))?;
         let at = self.alloc.call_async(&mut *store, len).await?;
-        let range = (at as u32 as usize)..(at as u32 as usize + body.len());
-        let room = self.memory.data_mut(&mut *store).get_mut(range.clone());
-        let room = room.ok_or_else(|| out_of_bounds(ALLOC, range.start, range.len()))?;
-        room.copy_from_slice(body);
+        let start = at.cast_unsigned() as usize;
+        let (memory, state) = self.memory.data_and_store_mut(&mut *store);
+        let room = memory.get_mut(start..start.saturating_add(size));
+        let room = room.ok_or_else(|| out_of_bounds(ALLOC, start, size))?;
+        if let Some(event) = &state.event {
+            room.copy_from_slice(event.body());
+        }
         Ok((at, len))
     }
 

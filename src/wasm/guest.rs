@@ -52,13 +52,14 @@ impl Guest {
     pub(crate) async fn make(
         linked: &Arc<Linked>,
         occasion: Occasion<'_>,
-    ) -> Result<(Self, Option<Duration>), Unmade> {
+    ) -> Result<(Box<Self>, Option<Duration>), Unmade> {
         let mut store = new_store(linked, occasion.granted, occasion.deadline);
         let exports = match instantiate(linked, &mut store).await {
             Ok(exports) => exports,
             Err(error) => return Err(Unmade::new(explain(&error, store.data_mut()), None, store.data())),
         };
-        let mut guest = Self { store, exports, is_new: true };
+        // Boxed, as it moves often: into its lease, onto the shelf, off it again.
+        let mut guest = Box::new(Self { store, exports, is_new: true });
         if !guest.exports.has_init() {
             return Ok((guest, None));
         }

@@ -29,7 +29,7 @@ pub(crate) struct Sandbox {
     recipe: Arc<Recipe>,
     facts: Arc<Facts>,
     surroundings: Surroundings,
-    pool: Arc<Pool<Guest>>,
+    pool: Arc<Pool<Box<Guest>>>,
     linked: Box<[OnceLock<Arc<Linked>>]>,
     /// How many pages a guest has when it is new, as the last one had.
     first_pages: AtomicU64,
@@ -51,14 +51,14 @@ impl Sandbox {
         program: Program,
         recipe: Recipe,
         facts: Arc<Facts>,
-        (surroundings, pool): (Surroundings, Arc<Pool<Guest>>),
+        (surroundings, pool): (Surroundings, Arc<Pool<Box<Guest>>>),
     ) -> Self {
         let linked = (0..engines.shards()).map(|_| OnceLock::new()).collect();
         let first_pages = AtomicU64::new(program.need().pages());
         Self { engines, program, recipe: Arc::new(recipe), facts, surroundings, pool, linked, first_pages }
     }
 
-    pub(crate) fn pool(&self) -> &Pool<Guest> {
+    pub(crate) fn pool(&self) -> &Pool<Box<Guest>> {
         &self.pool
     }
 
@@ -104,7 +104,12 @@ impl Sandbox {
     }
 
     /// Waits for a guest or for room to make one.
-    async fn seat(&self, call: &mut Call, lane: usize, need: Amount) -> Result<Seat<'_, Guest>, ErrorKind> {
+    async fn seat(
+        &self,
+        call: &mut Call,
+        lane: usize,
+        need: Amount,
+    ) -> Result<Seat<'_, Box<Guest>>, ErrorKind> {
         call.waited = true;
         let deadline = call.queue_deadline(&self.recipe.limits);
         let checkout = pin!(self.pool.checkout(call.context.tenant_key(), lane, need));
@@ -120,11 +125,11 @@ impl Sandbox {
     /// Makes a guest in the room that there is.
     async fn fill<'a>(
         &self,
-        vacancy: Vacancy<'a, Guest>,
+        vacancy: Vacancy<'a, Box<Guest>>,
         call: &mut Call,
         started: Instant,
         lane: usize,
-    ) -> Result<(Lease<'a, Guest>, Instant), ErrorKind> {
+    ) -> Result<(Lease<'a, Box<Guest>>, Instant), ErrorKind> {
         let (linked, mapped) = self.linked(lane)?;
         call.report.start = Some(if mapped { Start::Cold } else { Start::Fresh });
         let deadline = call.deadline(started, self.recipe.limits.init_timeout);

@@ -96,6 +96,7 @@ impl House {
         assert_eq!(self.misbehave("sleep", "10").await.unwrap().text().unwrap(), "slept");
         let shouted = self.native.invoke(Event::bytes("any", "quiet")).await.unwrap();
         assert_eq!(shouted.text().unwrap(), "QUIET");
+        assert!(shouted.report().total < Duration::from_secs(2), "only its deadline woke it: {shouted:?}");
         let worked = self.busy.invoke(Event::bytes("any", "done")).await.unwrap();
         assert_eq!(worked.text().unwrap(), "done");
         self.counts().await;

@@ -314,6 +314,27 @@ fn the_log_of_one_event_is_not_told_of_another() {
 }
 
 #[test]
+fn the_log_of_a_reused_module_names_each_invocation() {
+    let import = r#"(import "fnhost" "log" (func $log (param i32 i32 i32))) (data (i32.const 8) "a line")"#;
+    let handle = format!(
+        "(if (local.get $len) (then (call $log (i32.const 3) (i32.const 8) (i32.const 6)))) {ANSWER_BODY}"
+    );
+    let runtime = runtime();
+    let log = deploy(&runtime, Function::wasm("log", module(import, &handle)).isolation(REUSE));
+    for (body, tail) in [("x", "a line\n"), ("", ""), ("x", "a line\n")] {
+        let context = Context::new();
+        let id = context.request_id().to_string();
+        let mut found = String::new();
+        let told = Told::by(|| {
+            let response = log.invoke_blocking_with(context, Event::bytes("any", body)).unwrap();
+            found = response.report().log_tail.clone();
+        });
+        assert_eq!(found, tail);
+        assert_eq!(told.iter().any(|line| line.contains(&id)), !body.is_empty(), "{told:?}");
+    }
+}
+
+#[test]
 fn an_observer_that_panics_harms_nobody() {
     let heard = Arc::new(Mutex::new(0));
     let count = Arc::clone(&heard);

@@ -65,6 +65,9 @@ impl Guest {
         }
         let started = Instant::now();
         let state = guest.store.data_mut();
+        if let Some(log) = &state.log {
+            log.lock().name(occasion.context.request_id());
+        }
         state.context = Some(occasion.context.clone());
         state.host = occasion.host;
         let initialized = guest.init().await;
@@ -111,10 +114,13 @@ impl Guest {
         let state = self.store.data_mut();
         state.meter.begin();
         state.deadline = deadline;
-        if let Some(log) = &state.log
-            && !std::mem::take(&mut self.is_new)
-        {
-            log.lock().begin(context.request_id());
+        let is_new = std::mem::take(&mut self.is_new);
+        if let Some(log) = &state.log {
+            let mut log = log.lock();
+            if !is_new {
+                log.begin();
+            }
+            log.name(context.request_id());
         }
         state.context = Some(context);
         state.host = state.linked.host();

@@ -74,9 +74,13 @@ impl Log {
         }
     }
 
-    /// Begins a new event.
-    pub(crate) fn begin(&mut self, request_id: RequestId) {
+    /// Says whose lines come now.
+    pub(crate) fn name(&mut self, request_id: RequestId) {
         self.request_id = Some(request_id);
+    }
+
+    /// Begins a new event.
+    pub(crate) fn begin(&mut self) {
         self.left = self.limit;
         self.lines = self.limit / LEAST_OF_A_LINE;
         self.dropped = 0;
@@ -284,7 +288,7 @@ mod tests {
         log.message(Level::WARN, b"three");
         log.write(Source::Stdout, b"o\n");
         assert_eq!(log.end(), ("one\ntwthree\no\n".into(), 0));
-        log.begin(RequestId::new());
+        log.begin();
         assert_eq!(log.end(), (String::new(), 0));
     }
 

@@ -121,7 +121,7 @@ impl State {
         log.get_or_insert_with(|| {
             let mut log = Log::new(Arc::clone(&linked.facts), linked.recipe.limits.log);
             if let Some(context) = context {
-                log.begin(context.request_id());
+                log.name(context.request_id());
             }
             Arc::new(parking_lot::Mutex::new(log))
         })

@@ -262,6 +262,15 @@ fn the_callers_deadline_cuts_the_queue_init_and_the_handler() {
 }
 
 #[test]
+fn an_event_that_comes_after_its_deadline_never_starts() {
+    let (_runtime, echo) = host(Function::wasm("echo", module("", ANSWER_BODY)));
+    let late = Context::new().with_deadline(Instant::now());
+    let error = echo.invoke_blocking_with(late, Event::bytes("late", "x")).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TimedOut { phase: Phase::Queue, .. }), "{error}");
+    assert_eq!(echo.stats().unwrap().created, 0);
+}
+
+#[test]
 fn the_callers_deadline_never_adds_to_the_functions_own() {
     let timeout = Duration::from_millis(60);
     let (_runtime, spin) = host(spinning("spin", timeout));

@@ -180,7 +180,7 @@ impl Program {
         if largest_table > limit {
             return Err(ErrorKind::TableExceeded { limit, asked: largest_table });
         }
-        if need.fits(total) {
+        if need.units() <= total.units() && largest_memory <= total.pages() {
             return Ok(());
         }
         let reason = format!(
@@ -188,7 +188,7 @@ impl Program {
              `memory` of the runtime",
             self.function,
             need.units(),
-            need.pages() * PAGE,
+            largest_memory.saturating_mul(PAGE),
             total.units(),
             total.pages() * PAGE
         );

@@ -14,6 +14,7 @@ use crate::clock::{Cut, Face};
 use crate::context::Facts;
 use crate::error::{ErrorKind, Phase};
 use crate::event::{Event, Response};
+use crate::limits::PAGE;
 use crate::pool::{Lease, Pool, Seat, Vacancy};
 use crate::report::Start;
 use crate::wasm::engine::Engines;
@@ -54,7 +55,10 @@ impl Sandbox {
         (surroundings, pool): (Surroundings, Arc<Pool<Box<Guest>>>),
     ) -> Self {
         let linked = (0..engines.shards()).map(|_| OnceLock::new()).collect();
-        let first_pages = AtomicU64::new(program.need().pages());
+        // What is known before the first guest is a bound: its largest memory, times its memories. It has no more
+        // than its limit, nor than there is.
+        let most = (recipe.limits.memory / PAGE).min(surroundings.room.total().pages());
+        let first_pages = AtomicU64::new(program.need().pages().min(most));
         Self { engines, program, recipe: Arc::new(recipe), facts, surroundings, pool, linked, first_pages }
     }
 

@@ -52,6 +52,11 @@ impl Call {
         self.deadline(self.arrived, limits.queue_timeout)
     }
 
+    /// Tells whether the caller's deadline had passed when the event came.
+    pub(crate) fn came_too_late(&self) -> bool {
+        self.callers_deadline.is_some_and(|deadline| deadline <= self.arrived)
+    }
+
     /// Returns when a phase must be over that begins now and may take so long.
     pub(crate) fn deadline(&self, from: Instant, timeout: Duration) -> Instant {
         let own = from.checked_add(timeout).unwrap_or_else(|| from + FAR);

@@ -157,8 +157,8 @@ fn check<C>(deployment: &Deployment<C>, call: &mut Call, event: &Event) -> Resul
         return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit, size });
     }
     let deadline = call.queue_deadline(&deployment.limits);
-    if deadline <= call.arrived {
-        return Err(call.timed_out(Phase::Queue, call.arrived, deadline));
+    if call.came_too_late() {
+        return Err(call.timed_out(Phase::Queue, call.arrived, call.arrived));
     }
     call.context.set_deadline(deadline);
     Ok(())

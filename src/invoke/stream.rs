@@ -41,6 +41,11 @@ enum Rest {
         reader: Reader,
         reaper: Option<Reaper>,
     },
+    /// It failed; what was written before that comes first.
+    Failing {
+        reader: Reader,
+        error: Error,
+    },
     /// The answer is complete.
     Whole(Bytes),
     Ended,
@@ -156,7 +161,7 @@ impl ResponseStream {
     pub fn report(&self) -> Option<&Report> {
         match self.rest {
             Rest::Ended => self.report.as_deref(),
-            Rest::Running { .. } | Rest::Whole(_) => None,
+            Rest::Running { .. } | Rest::Failing { .. } | Rest::Whole(_) => None,
         }
     }
 
@@ -172,6 +177,13 @@ impl ResponseStream {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         match std::mem::replace(&mut self.rest, Rest::Ended) {
             Rest::Ended => Poll::Ready(None),
+            Rest::Failing { reader, error } => match reader.poll_next(cx.waker()) {
+                Poll::Ready(Some(chunk)) => {
+                    self.rest = Rest::Failing { reader, error };
+                    Poll::Ready(Some(Ok(chunk)))
+                }
+                Poll::Ready(None) | Poll::Pending => Poll::Ready(Some(Err(error))),
+            },
             Rest::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Rest::Whole(bytes) => Poll::Ready(Some(Ok(bytes))),
             Rest::Running { flight, reader, reaper } => {
@@ -186,7 +198,8 @@ impl ResponseStream {
                     }
                     Poll::Ready(Err(error)) => {
                         self.report = error.report().map(|report| Box::new(report.clone()));
-                        Poll::Ready(Some(Err(error)))
+                        self.rest = Rest::Failing { reader, error };
+                        self.poll_chunk(cx)
                     }
                     Poll::Pending => {
                         let chunk = reader.poll_next(cx.waker());

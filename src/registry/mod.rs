@@ -20,13 +20,25 @@ pub(crate) use self::target::{Qualifier, Target, check_name};
 pub(crate) struct Registry<D> {
     entries: ArcSwap<BTreeMap<String, Arc<Entry<D>>>>,
     /// Writers come one at a time.
-    writing: Mutex<()>,
+    writing: Mutex<Closed>,
     lanes: usize,
+}
+
+/// Whether nothing more is taken.
+struct Closed(bool);
+
+/// Why something is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// That version was given before.
+    Version(u64),
+    /// The registry is closed.
+    Closed,
 }
 
 impl<D> Registry<D> {
     pub(crate) fn new(lanes: usize) -> Self {
-        Self { entries: ArcSwap::default(), writing: Mutex::new(()), lanes }
+        Self { entries: ArcSwap::default(), writing: Mutex::new(Closed(false)), lanes }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Entry<D>>> {
@@ -39,11 +51,14 @@ impl<D> Registry<D> {
         name: &str,
         wanted: Option<u64>,
         make: impl FnOnce(u64) -> D,
-    ) -> Result<(u64, Arc<D>), u64> {
-        let _writing = self.writing.lock();
+    ) -> Result<(u64, Arc<D>), Taken> {
+        let closed = self.writing.lock();
+        if closed.0 {
+            return Err(Taken::Closed);
+        }
         let known = self.find(name);
         let entry = known.clone().unwrap_or_else(|| Arc::new(Entry::new(self.lanes)));
-        let (version, deployment) = entry.insert(wanted, make)?;
+        let (version, deployment) = entry.insert(wanted, make).map_err(Taken::Version)?;
         if known.is_none() {
             self.replace(|entries| drop(entries.insert(name.into(), entry)));
         }
@@ -58,9 +73,10 @@ impl<D> Registry<D> {
         self.find(&target.name).map_or_else(Vec::new, |entry| entry.remove(target.qualifier))
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&self) {
-        let _writing = self.writing.lock();
+    /// Forgets everything and takes nothing more.
+    pub(crate) fn close(&self) {
+        let mut closed = self.writing.lock();
+        closed.0 = true;
         for entry in self.entries.swap(Arc::default()).values() {
             drop(entry.remove(Qualifier::Newest));
         }
@@ -88,7 +104,7 @@ mod tests {
         Registry::new(2)
     }
 
-    fn put(registry: &Registry<String>, name: &str, wanted: Option<u64>) -> Result<u64, u64> {
+    fn put(registry: &Registry<String>, name: &str, wanted: Option<u64>) -> Result<u64, Taken> {
         registry.insert(name, wanted, |version| format!("{name} {version}")).map(|(version, _)| version)
     }
 
@@ -110,7 +126,7 @@ mod tests {
     fn versions_may_be_given_but_never_twice() {
         let registry = registry();
         assert_eq!(put(&registry, "a", Some(7)), Ok(7));
-        assert_eq!(put(&registry, "a", Some(7)), Err(7));
+        assert_eq!(put(&registry, "a", Some(7)), Err(Taken::Version(7)));
         assert_eq!(put(&registry, "a", None), Ok(8));
         assert_eq!(put(&registry, "a", Some(3)), Ok(3));
         assert_eq!(now(&registry, "a").unwrap(), "a 8", "an older number is not the newest");

@@ -77,7 +77,7 @@ impl Core {
         // The clock first: only then does nobody poll a guest any more, and the others may go.
         self.clock.close();
         // A granted function may hold a handler, and so this: only without the functions can both go.
-        self.registry.clear();
+        self.registry.close();
         let threads = [self.keeper.close(), self.io.close(), self.clock.take_thread()];
         threads.into_iter().flatten().collect()
     }

@@ -18,6 +18,7 @@ use crate::invoke::Deployment;
 use crate::invoke::native::{Native, NativeCallee};
 use crate::lane;
 use crate::pool::{Pool, Tally};
+use crate::registry::Taken;
 use crate::runtime::core::{Code, Core};
 use crate::wasm::{Contract, Program, Sandbox, Surroundings};
 
@@ -208,7 +209,8 @@ fn insert(core: &Core, function: &Function, make: impl FnOnce(&Facts) -> Code) -
     };
     match core.registry.insert(&function.name, function.version, deployment) {
         Ok((version, _)) => Ok(version),
-        Err(version) => Err(Error::configuration(format!(
+        Err(Taken::Closed) => Err(ErrorKind::ShuttingDown.into()),
+        Err(Taken::Version(version)) => Err(Error::configuration(format!(
             "version {version} of {:?} was given before; give a higher one, or none",
             function.name
         ))),

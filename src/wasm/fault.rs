@@ -116,10 +116,10 @@ fn too_much_data(limits: &Limits, in_host_call: bool) -> ErrorKind {
     let (what, limit) = if in_host_call {
         (Payload::HostCall, limits.host_call_bytes())
     } else {
-        (Payload::Response, limits.response)
+        (Payload::Response, limits.response.min(limits.host_call_bytes()))
     };
     // The engine stops at the first byte too many and does not say how many there are.
-    ErrorKind::PayloadTooLarge { what, limit, size: limits.host_call_bytes() + 1 }
+    ErrorKind::PayloadTooLarge { what, limit, size: limits.host_call_bytes().saturating_add(1) }
 }
 
 fn trapped(message: String, backtrace: Option<&wasmtime::WasmBacktrace>) -> ErrorKind {

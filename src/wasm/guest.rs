@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::event::{Event, Response};
 use crate::report::Report;
 use crate::wasm::contract::{Contract, Exports, give_wasi};
-use crate::wasm::fault::{Fault, explain};
+use crate::wasm::fault::{Fault, Refused, explain};
 use crate::wasm::meter::{Meter, on_tick};
 use crate::wasm::program::Linked;
 use crate::wasm::state::{Exchange, MOST_RESOURCES, State};
@@ -54,9 +54,10 @@ impl Guest {
         occasion: Occasion<'_>,
     ) -> Result<(Box<Self>, Option<Duration>), Unmade> {
         let mut store = new_store(linked, occasion.granted, occasion.deadline);
+        store.data_mut().host = occasion.host;
         let exports = match instantiate(linked, &mut store).await {
             Ok(exports) => exports,
-            Err(error) => return Err(Unmade::new(explain(&error, store.data_mut()), None, store.data())),
+            Err(error) => return Err(Unmade::new(unmade(&error, store.data_mut()), None, store.data())),
         };
         // Boxed, as it moves often: into its lease, onto the shelf, off it again.
         let mut guest = Box::new(Self { store, exports, is_new: true });
@@ -69,7 +70,6 @@ impl Guest {
             log.lock().name(occasion.context.request_id());
         }
         state.context = Some(occasion.context.clone());
-        state.host = occasion.host;
         let initialized = guest.init().await;
         let init = Some(started.elapsed());
         let state = guest.store.data_mut();
@@ -122,6 +122,8 @@ impl Guest {
             }
             log.name(context.request_id());
         }
+        // Whatever init left there is not this event's.
+        state.exchange = Exchange::default();
         state.context = Some(context);
         state.host = state.linked.host();
     }
@@ -158,6 +160,15 @@ impl Guest {
             let limit = state.linked.recipe.limits.fuel.unwrap_or(u64::MAX);
             report.fuel = self.store.get_fuel().ok().map(|left| limit.saturating_sub(left));
         }
+    }
+}
+
+/// Finds out why no instance could be made; there was no answer that could be wrong.
+fn unmade(error: &wasmtime::Error, state: &mut State) -> Fault {
+    let is_guests = error.downcast_ref::<Refused>().is_some();
+    match explain(error, state) {
+        Fault::Kind(ErrorKind::InvalidAnswer { reason }) if !is_guests => ErrorKind::Engine { reason }.into(),
+        fault => fault,
     }
 }
 

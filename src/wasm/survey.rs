@@ -55,6 +55,9 @@ impl Survey {
 fn uses_heap(payload: &Payload<'_>) -> bool {
     match payload {
         Payload::TagSection(_) => true,
+        Payload::GlobalSection(globals) => globals.clone().into_iter().flatten().any(|global| {
+            matches!(global.ty.content_type, wasmparser::ValType::Ref(ty) if ty != wasmparser::RefType::FUNCREF)
+        }),
         Payload::TableSection(tables) => tables
             .clone()
             .into_iter()
@@ -86,6 +89,8 @@ mod tests {
     fn what_may_need_a_heap_is_seen() {
         assert!(!survey("(module (table 1 funcref))").uses_heap);
         assert!(survey("(module (table 1 externref))").uses_heap);
+        assert!(survey("(module (global (mut externref) (ref.null extern)))").uses_heap);
+        assert!(!survey("(module (global i32 (i32.const 0)))").uses_heap);
         assert!(survey("(component (core module (tag)))").uses_heap);
     }
 

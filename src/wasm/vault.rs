@@ -159,16 +159,16 @@ impl Vault {
     /// Returns the program if it is there, or in the cache folder.
     fn ready(&self, names: &Names, binary: &[u8]) -> Option<Found> {
         let known = self.known.lock().get(&names.code).and_then(Weak::upgrade);
-        let program = match known {
-            Some(program) => program,
-            None => {
-                let cache = self.cache.as_ref()?;
+        let program = match (known, &self.cache) {
+            (Some(program), None) => program,
+            (None, None) => return None,
+            (known, Some(cache)) => {
                 let entry = cache.find(&names.code)?;
                 // Without its source it could not come back if the file were lost; then that would be an error.
                 let _ = cache.keep_once(&names.source, binary);
                 let (hash, findings) = read_note(entry.note())?;
                 (hash == names.hash).then_some(())?;
-                self.known(findings, *names, self.pinned(cache, names))
+                known.unwrap_or_else(|| self.known(findings, *names, self.pinned(cache, names)))
             }
         };
         Some(Found { program, origin: Origin::Loaded, mapped: None, took: Duration::ZERO })

@@ -79,14 +79,14 @@ pub use bytes::Bytes;
 pub use crate::context::{Context, RequestId};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
-pub use crate::function::{Access, Function, IntoCode, Isolation};
+pub use crate::function::{Access, Function, Init, IntoCode, Isolation};
 pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{Outcome, Report, Start};
 pub use crate::runtime::{
     Deployed, Description, FunctionInfo, Handler, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats,
 };
-pub use crate::wasm::Contract;
+pub use crate::wasm::{Contract, Snapshot};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

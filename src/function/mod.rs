@@ -1,6 +1,7 @@
 //! What is deployed: code and policies.
 
 mod code;
+mod start;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::code::IntoCode;
+pub use self::start::Init;
+pub(crate) use self::start::Start;
 use crate::context::Context;
 use crate::error::{Error, Failure};
 use crate::event::{Event, Response};
@@ -46,6 +49,7 @@ pub struct Function {
     pub(crate) idle_timeout: Duration,
     pub(crate) concurrency: u32,
     pub(crate) queue: usize,
+    pub(crate) start: Start,
 }
 
 /// Where a function's code comes from.
@@ -120,6 +124,7 @@ impl Function {
             idle_timeout: Duration::from_secs(60),
             concurrency: 100,
             queue: 1_000,
+            start: Start::new(),
         }
     }
 
@@ -342,6 +347,7 @@ impl Function {
                 self.name, limits.table_elements
             )));
         }
+        self.check_start()?;
         self.check_variables()?;
         self.check_dirs()
     }
@@ -360,7 +366,7 @@ impl Function {
                 self.name
             )));
         }
-        Ok(())
+        self.check_samples(contract)
     }
 
     fn check_variables(&self) -> Result<(), Error> {

@@ -1,18 +1,16 @@
 //! How a function becomes a version.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::admission::{Amount, Gate};
 use crate::context::Facts;
-use crate::error::{Error, ErrorKind, Payload};
+use crate::error::{Error, ErrorKind};
+use crate::event::Response;
 use crate::function::{Function, Source};
 use crate::invoke::Deployment;
 use crate::invoke::native::{Native, NativeCallee};
@@ -20,7 +18,8 @@ use crate::lane;
 use crate::pool::{Pool, Tally};
 use crate::registry::Taken;
 use crate::runtime::core::{Code, Core};
-use crate::wasm::{Contract, Program, Sandbox, Surroundings};
+use crate::runtime::develop::{prepare, surroundings, while_wanted};
+use crate::wasm::{Contract, Developed, Sandbox, Snapshot};
 
 /// The compiler recurses deeply on deeply nested code.
 const COMPILER_STACK: usize = 8 << 20;
@@ -34,6 +33,8 @@ pub struct Deployed {
     contract: Contract,
     hash: Option<String>,
     compile_time: Duration,
+    snapshot: Snapshot,
+    warm_ups: Vec<Response>,
 }
 
 impl Deployed {
@@ -61,54 +62,54 @@ impl Deployed {
     pub fn compile_time(&self) -> Duration {
         self.compile_time
     }
+
+    /// Returns what became of the snapshot: whether init ran now, and if it could not, why.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Returns what the samples of [`Function::warm_up`] were answered, each with its report.
+    pub fn warm_ups(&self) -> &[Response] {
+        &self.warm_ups
+    }
 }
 
-pub(super) async fn deploy(core: &Arc<Core>, mut function: Function) -> Result<Deployed, Error> {
+pub(super) async fn deploy(core: &Arc<Core>, function: Function) -> Result<Deployed, Error> {
     if core.is_closed() {
         return Err(ErrorKind::ShuttingDown.into());
     }
     function.check(core.fuel, core.table_elements)?;
-    let source = match &mut function.source {
-        Source::Native(native) => {
-            let native = native.clone();
-            return insert_native(core, &function, native);
-        }
-        Source::Code(code) => Source::Code(std::mem::take(code)),
-        Source::File(path) => Source::File(std::mem::take(path)),
-    };
-    let program = compile(core, &function, source).await?;
-    function.check_contract(program.contract())?;
-    if let Some(export) = &function.recipe.init_export {
-        program.check_init(export)?;
+    if let Source::Native(native) = &function.source {
+        let native = native.clone();
+        return insert_native(core, &function, native);
     }
-    program.check_limits(function.limits(), core.room.total())?;
-    insert_wasm(core, function, program)
+    let (function, developed) = compile(core, function).await?;
+    insert_wasm(core, function, developed)
 }
 
 /// Compiles on a thread of its own, of which only so many work at a time.
-async fn compile(core: &Arc<Core>, function: &Function, source: Source) -> Result<Program, Error> {
+async fn compile(core: &Arc<Core>, function: Function) -> Result<(Function, Developed), Error> {
     let one = Amount::new(1, 0);
     let Ok(permit) = core.compilers.take(one).await else { return Err(ErrorKind::ShuttingDown.into()) };
     let permit = Permit { core: Arc::clone(core), amount: permit.keep() };
-    let (name, max_code, lane) = (function.name.clone(), function.limits().code, lane::home());
-    let (answer, compiled) = oneshot::channel();
+    let (name, lane, host) = (function.name.clone(), lane::home(), Handle::try_current().ok());
+    let (mut answer, compiled) = oneshot::channel();
     let work = move || {
         let core = Arc::clone(&permit.core);
-        let program =
-            read(&source, max_code).and_then(|code| Program::compile(&core.engines, &name, &code, lane));
+        let developed = while_wanted(&mut answer, host.as_ref(), prepare(&core, &function, lane));
         drop(permit);
         drop(core);
         // Nobody listens when the deployment was dropped; then it is forgotten.
-        let _ = answer.send(program);
+        let _ = developed.map(|developed| answer.send(developed.map(|developed| (function, developed))));
     };
     let thread = thread::Builder::new().name("fnhost-compile".into()).stack_size(COMPILER_STACK);
     thread.spawn(work).map_err(|error| ErrorKind::Engine {
         reason: format!("the compiler's thread cannot start: {error}"),
     })?;
     match compiled.await {
-        Ok(program) => Ok(program?),
+        Ok(developed) => developed,
         Err(_) => Err(ErrorKind::Compile {
-            function: function.name.clone(),
+            function: name,
             message: "the compiler panicked; report it with the code".into(),
         }
         .into()),
@@ -127,43 +128,9 @@ impl Drop for Permit {
     }
 }
 
-fn read(source: &Source, limit: u64) -> Result<Bytes, ErrorKind> {
-    let code = match source {
-        Source::Code(code) => code.clone(),
-        Source::File(path) => read_file(path, limit)?,
-        Source::Native(_) => Bytes::new(),
-    };
-    let size = code.len() as u64;
-    if size > limit {
-        return Err(ErrorKind::PayloadTooLarge { what: Payload::Code, limit, size });
-    }
-    Ok(code)
-}
-
-/// Reads no more than one byte too many.
-fn read_file(path: &Path, limit: u64) -> Result<Bytes, ErrorKind> {
-    let refused = |error: std::io::Error| ErrorKind::InvalidConfiguration {
-        reason: format!(
-            "code cannot be read from {}: {error}; correct the path or its permissions",
-            path.display()
-        ),
-    };
-    let mut code = Vec::new();
-    File::open(path)
-        .map_err(refused)?
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut code)
-        .map_err(refused)?;
-    Ok(code.into())
-}
-
-fn insert_wasm(core: &Arc<Core>, function: Function, program: Program) -> Result<Deployed, Error> {
-    let surroundings = Surroundings {
-        face: Arc::clone(&core.desk.face),
-        room: Arc::clone(&core.room),
-        io: if program.imports_wasi() { Some(core.io.handle()?) } else { None },
-        fuel: core.fuel,
-    };
+fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Result<Deployed, Error> {
+    let Developed { program, snapshot, warm_ups } = developed;
+    let surroundings = surroundings(core, &program)?;
     let (contract, hash, compile_time) =
         (program.contract(), program.hash().to_string(), program.compiled_in());
     let pool = Pool::new(Arc::clone(&core.keeper), function.keep(), core.engines.shards());
@@ -178,7 +145,8 @@ fn insert_wasm(core: &Arc<Core>, function: Function, program: Program) -> Result
         )))
     };
     let version = insert(core, &function, make)?;
-    Ok(Deployed { name: function.name, version, contract, hash: Some(hash), compile_time })
+    let (name, hash) = (function.name, Some(hash));
+    Ok(Deployed { name, version, contract, hash, compile_time, snapshot, warm_ups })
 }
 
 fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Result<Deployed, Error> {
@@ -192,7 +160,15 @@ fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Resul
     };
     let version = insert(core, function, make)?;
     let name = function.name.clone();
-    Ok(Deployed { name, version, contract: Contract::Native, hash: None, compile_time: Duration::ZERO })
+    Ok(Deployed {
+        name,
+        version,
+        contract: Contract::Native,
+        hash: None,
+        compile_time: Duration::ZERO,
+        snapshot: Snapshot::None,
+        warm_ups: Vec::new(),
+    })
 }
 
 fn insert(core: &Core, function: &Function, make: impl FnOnce(&Facts) -> Code) -> Result<u64, Error> {

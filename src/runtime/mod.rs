@@ -3,6 +3,7 @@
 mod builder;
 mod core;
 mod deploy;
+mod develop;
 mod handler;
 mod info;
 

@@ -17,6 +17,7 @@ use crate::wasm::contract::{Code, Contract};
 use crate::wasm::engine::{Engines, Kind, TABLES_OF_A_PLACE};
 use crate::wasm::fault::Refused;
 use crate::wasm::linker;
+use crate::wasm::monotonic::Monotonic;
 use crate::wasm::survey::{Survey, to_binary};
 
 /// The most random bytes that a guest gets in one call; more would take milliseconds that nothing interrupts.
@@ -46,6 +47,7 @@ impl Recipe {
     /// Begins the part of WASI that the function was granted: clocks, randomness, its variables and folders.
     pub(crate) fn wasi(&self, name: &str) -> wasmtime::Result<WasiCtxBuilder> {
         let mut builder = WasiCtxBuilder::new();
+        builder.monotonic_clock(Monotonic);
         builder.max_random_size(MAX_RANDOM).arg(name).args(&self.args).envs(&self.env);
         // No address passes, whatever the guest asks of its sockets.
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
@@ -73,6 +75,7 @@ pub(crate) struct Program {
     size: Size,
     imports_wasi: bool,
     is_quiet: bool,
+    is_initialized: bool,
 }
 
 /// What one guest takes at first.
@@ -116,7 +119,20 @@ impl Program {
             size: size(function, &loaded, &survey)?,
             imports_wasi: imports_wasi(&loaded),
             is_quiet: !survey.starts && imports_nothing_async(&loaded),
+            is_initialized: false,
         })
+    }
+
+    /// Says that this is the snapshot of another program, whose init has run.
+    pub(crate) fn stand_for(mut self, original: &[u8]) -> Self {
+        self.is_initialized = true;
+        self.hash = blake3::hash(original).to_hex().to_string();
+        self
+    }
+
+    /// Adds the time that went into what this program was made of.
+    pub(crate) fn add_compile_time(&mut self, time: Duration) {
+        self.compiled_in += time;
     }
 
     /// Returns the code as a shard has it, mapped now if no event needed it there before.
@@ -153,6 +169,11 @@ impl Program {
 
     pub(crate) fn imports_wasi(&self) -> bool {
         self.imports_wasi
+    }
+
+    /// Tells whether its guests start where an init has ended.
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.is_initialized
     }
 
     /// Tells whether nothing of the guest's runs, and nothing is waited for, while an instance is made.
@@ -218,6 +239,8 @@ pub(crate) struct Linked {
     pub(crate) imports_wasi: bool,
     /// An instance can be made without a fiber.
     pub(crate) is_quiet: bool,
+    /// It is a snapshot: what init did is in its memories, and must not be done again.
+    pub(crate) is_initialized: bool,
     pub(crate) fuel: bool,
 }
 

@@ -70,6 +70,30 @@ impl Sandbox {
         &self.program
     }
 
+    pub(crate) fn into_program(self) -> Program {
+        self.program
+    }
+
+    /// Makes a guest for what is run at deployment.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives its place back.
+    pub(crate) async fn open(
+        &self,
+        call: &mut Call,
+        lane: usize,
+    ) -> Result<Lease<'_, Box<Guest>>, ErrorKind> {
+        let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
+        match self.seat(call, lane, need).await? {
+            Seat::Taken(lease) => Ok(lease),
+            Seat::Empty(vacancy) => {
+                let started = call.start();
+                Ok(self.fill(vacancy, call, started, lane).await?.0)
+            }
+        }
+    }
+
     /// Serves one event; the caller holds its permit.
     ///
     /// # Cancel safety
@@ -167,7 +191,7 @@ impl Sandbox {
     }
 
     /// Hands the event to the guest; tells whether the guest may serve again.
-    async fn serve(
+    pub(crate) async fn serve(
         &self,
         guest: &mut Guest,
         call: &mut Call,
@@ -221,6 +245,7 @@ impl Sandbox {
             room: Arc::clone(&self.surroundings.room),
             imports_wasi: self.program.imports_wasi(),
             is_quiet: self.program.is_quiet(),
+            is_initialized: self.program.is_initialized(),
             fuel: self.surroundings.fuel,
         };
         Ok((Arc::clone(slot.get_or_init(|| Arc::new(linked))), mapped.anew))

@@ -16,6 +16,8 @@ mod limits;
 mod memory_bound;
 mod overload;
 mod reports;
+mod snapshots;
 mod streams;
 mod tidy;
 mod docs;
+mod warm_ups;

@@ -132,10 +132,10 @@ async fn without(
 }
 
 async fn take(studio: &Studio<'_>, binary: &[u8], signs: &Signs) -> Result<Developed, Halt> {
+    let negative = Negative::new(binary)?;
     if let Some(reason) = signs.keeps_state {
         return Err(Halt::from(String::from(reason)));
     }
-    let negative = Negative::new(binary)?;
     let instrumented = compile(studio, &negative.instrumented)
         .map_err(|error| format!("the code that reads its memories is refused: {error}"))?;
     (studio.check)(&instrumented)?;

@@ -99,8 +99,10 @@ async fn compile(core: &Arc<Core>, function: Function) -> Result<(Function, Deve
         let developed = while_wanted(&mut answer, host.as_ref(), prepare(&core, &function, lane));
         drop(permit);
         drop(core);
-        // Nobody listens when the deployment was dropped; then it is forgotten.
-        let _ = developed.map(|developed| answer.send(developed.map(|developed| (function, developed))));
+        if let Some(developed) = developed {
+            // Nobody listens when the deployment was dropped; then it is forgotten.
+            let _ = answer.send(developed.map(|developed| (function, developed)));
+        }
     };
     let thread = thread::Builder::new().name("fnhost-compile".into()).stack_size(COMPILER_STACK);
     thread.spawn(work).map_err(|error| ErrorKind::Engine {

@@ -2,6 +2,7 @@
 
 mod code;
 mod precompiled;
+mod start;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::code::IntoCode;
+pub use self::start::Init;
+pub(crate) use self::start::Start;
 use crate::context::Context;
 use crate::error::{Error, Failure};
 use crate::event::{Event, Response};
@@ -47,6 +50,7 @@ pub struct Function {
     pub(crate) idle_timeout: Duration,
     pub(crate) concurrency: u32,
     pub(crate) queue: usize,
+    pub(crate) start: Start,
 }
 
 /// Where a function's code comes from.
@@ -123,6 +127,7 @@ impl Function {
             idle_timeout: Duration::from_secs(60),
             concurrency: 100,
             queue: 1_000,
+            start: Start::new(),
         }
     }
 
@@ -345,6 +350,7 @@ impl Function {
                 self.name, limits.table_elements
             )));
         }
+        self.check_start()?;
         self.check_variables()?;
         self.check_dirs()
     }
@@ -363,7 +369,7 @@ impl Function {
                 self.name
             )));
         }
-        Ok(())
+        self.check_samples(contract)
     }
 
     fn check_variables(&self) -> Result<(), Error> {

@@ -128,7 +128,7 @@ pub(super) fn describe(deployment: &Deployment<Code>) -> Description {
     let (contract, hash, compile_time) = match &deployment.callee {
         Code::Wasm(sandbox) => {
             let program = sandbox.program();
-            (program.findings().contract, Some(program.hash()), sandbox.took())
+            (program.findings().contract, Some(sandbox.hash()), sandbox.took())
         }
         Code::Native(_) => (Contract::Native, None, Duration::ZERO),
     };

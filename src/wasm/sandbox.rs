@@ -37,6 +37,8 @@ pub(crate) struct Sandbox {
     slots: Box<[Arc<Slot>]>,
     /// Held by the event that has the code mapped, so that others wait for it.
     mapping: tokio::sync::Mutex<()>,
+    hash: blake3::Hash,
+    is_initialized: bool,
     /// How long deploying it took.
     took: Duration,
     /// How many pages a guest has when it is new, as the last one had.
@@ -61,7 +63,7 @@ impl Sandbox {
         facts: Arc<Facts>,
         (surroundings, pool): (Surroundings, Arc<Pool<Box<Guest>>>),
     ) -> Self {
-        let Found { program, mapped, took, .. } = found;
+        let Found { program, mapped, took, hash, is_initialized, .. } = found;
         // What is known before the first guest is a bound: its largest memory, times its memories. It has no more
         // than its limit, nor than there is.
         let most = (recipe.limits.memory / PAGE).min(surroundings.room.total().pages());
@@ -72,6 +74,8 @@ impl Sandbox {
             recipe: Arc::new(recipe),
             vault,
             program,
+            hash,
+            is_initialized,
             took,
             facts,
             surroundings,
@@ -92,8 +96,33 @@ impl Sandbox {
         &self.program
     }
 
+    /// Returns the hash of the code that was deployed, in hexadecimal.
+    pub(crate) fn hash(&self) -> String {
+        self.hash.to_hex().to_string()
+    }
+
     pub(crate) fn took(&self) -> Duration {
         self.took
+    }
+
+    /// Makes a guest for what is run at deployment.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives its place back.
+    pub(crate) async fn open(
+        &self,
+        call: &mut Call,
+        lane: usize,
+    ) -> Result<Lease<'_, Box<Guest>>, ErrorKind> {
+        let need = Amount::new(self.program.findings().need().units(), self.first_pages.load(Relaxed));
+        match self.seat(call, lane, need).await? {
+            Seat::Taken(lease) => Ok(lease),
+            Seat::Empty(vacancy) => {
+                let started = call.start();
+                Ok(self.fill(vacancy, call, started, lane).await?.0)
+            }
+        }
     }
 
     /// Serves one event; the caller holds its permit.
@@ -202,7 +231,7 @@ impl Sandbox {
     }
 
     /// Hands the event to the guest; tells whether the guest may serve again.
-    async fn serve(
+    pub(crate) async fn serve(
         &self,
         guest: &mut Guest,
         call: &mut Call,
@@ -278,6 +307,7 @@ impl Sandbox {
             room: Arc::clone(&self.surroundings.room),
             imports_wasi: self.program.findings().imports_wasi,
             is_quiet: self.program.findings().is_quiet,
+            is_initialized: self.is_initialized,
             fuel: self.surroundings.fuel,
         });
         let (slot, mappings) = (&self.slots[lane % self.slots.len()], &self.vault.mappings);

@@ -18,6 +18,8 @@ mod loading;
 mod memory_bound;
 mod overload;
 mod reports;
+mod snapshots;
 mod streams;
 mod tidy;
 mod docs;
+mod warm_ups;

@@ -15,6 +15,7 @@ mod lifecycle;
 mod limits;
 mod memory_bound;
 mod overload;
+mod probes;
 mod reports;
 mod snapshots;
 mod streams;

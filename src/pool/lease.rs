@@ -55,7 +55,7 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
     pub(super) fn again(pool: &'a Pool<G>, idle: Idle<G>) -> Self {
         let Idle { guest, room, lane, uses, .. } = idle;
         let room = pool.gate().ticket(room);
-        Self { guest: Some(guest), pool, room: Some(room), berth: Some(Berth(Some(&pool.shelf))), uses, lane }
+        Self { guest: Some(guest), pool, room: Some(room), berth: Some(Berth(Some(pool))), uses, lane }
     }
 
     pub(crate) fn guest(&mut self) -> &mut G {
@@ -102,10 +102,13 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
 
 impl<G: Send + 'static> Drop for Lease<'_, G> {
     fn drop(&mut self) {
-        // The guest goes first: only then is its room free.
-        if let Some(guest) = self.guest.take() {
-            drop(guest);
-            self.pool.tally.discarded(self.lane);
+        let Some(guest) = self.guest.take() else { return };
+        if self.pool.is_heavy()
+            && let (Some(room), Some(berth)) = (self.room.take(), self.berth.take())
+        {
+            return self.pool.hand_over(guest, room, berth, self.lane);
         }
+        // The guest goes first: only then is its room free.
+        self.pool.end(guest, self.lane);
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::invoke::Desk;
 use crate::limits::{MIB, PAGE};
-use crate::pool::Keeper;
+use crate::pool::{Keeper, Stagehand};
 use crate::registry::Registry;
 use crate::report::{Observer, Report};
 use crate::runtime::Runtime;
@@ -125,7 +125,7 @@ impl RuntimeBuilder {
                 closed: AtomicBool::new(false),
             },
             registry: Registry::new(engines.shards()),
-            keeper: Keeper::new(Arc::clone(&room)),
+            keeper: Keeper::new(Arc::clone(&room), Stagehand::new(Arc::clone(clock.face()))),
             io: Io::new(Arc::clone(clock.face())),
             compilers: Gate::new(Amount::new(COMPILERS, 0), usize::MAX),
             fuel: self.fuel,

@@ -82,6 +82,7 @@ pub(super) async fn deploy(core: &Arc<Core>, mut function: Function) -> Result<D
         program.check_init(export)?;
     }
     program.check_limits(function.limits(), core.room.total())?;
+    function.check_prepared(program.need(), core.room.total())?;
     insert_wasm(core, function, program)
 }
 
@@ -167,17 +168,19 @@ fn insert_wasm(core: &Arc<Core>, function: Function, program: Program) -> Result
     let (contract, hash, compile_time) =
         (program.contract(), program.hash().to_string(), program.compiled_in());
     let pool = Pool::new(Arc::clone(&core.keeper), function.keep(), core.engines.shards());
+    let mut made = None;
     let make = |facts: &Facts| {
         let (engines, recipe) = (Arc::clone(&core.engines), function.recipe.clone());
-        Code::Wasm(Box::new(Sandbox::new(
-            engines,
-            program,
-            recipe,
-            Arc::new(facts.clone()),
-            (surroundings, pool),
-        )))
+        let facts = Arc::new(facts.clone());
+        let sandbox = Arc::new(Sandbox::new(engines, program, recipe, facts, (surroundings, pool)));
+        made = Some(Arc::clone(&sandbox));
+        Code::Wasm(sandbox)
     };
     let version = insert(core, &function, make)?;
+    // Only what can be reached is worth making ready.
+    if let Some(sandbox) = made {
+        sandbox.prepare();
+    }
     Ok(Deployed { name: function.name, version, contract, hash: Some(hash), compile_time })
 }
 

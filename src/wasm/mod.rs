@@ -14,6 +14,7 @@ mod io;
 mod linker;
 mod log;
 mod meter;
+mod prepare;
 mod program;
 mod sandbox;
 mod state;

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -20,6 +20,7 @@ use crate::report::Start;
 use crate::wasm::engine::Engines;
 use crate::wasm::fault::Fault;
 use crate::wasm::guest::{Guest, Occasion, Unmade};
+use crate::wasm::prepare::Preparation;
 use crate::wasm::program::{Linked, Program, Recipe};
 use crate::wasm::supervise::Watch;
 
@@ -66,6 +67,13 @@ impl Sandbox {
         &self.pool
     }
 
+    /// Has guests made ready from now on, if the function wants some.
+    pub(crate) fn prepare(self: &Arc<Self>) {
+        if self.pool.prepares() {
+            self.pool.prepare_with(Box::new(Preparation::new(self)));
+        }
+    }
+
     pub(crate) fn program(&self) -> &Program {
         &self.program
     }
@@ -83,7 +91,7 @@ impl Sandbox {
         lane: usize,
     ) -> Result<Response, ErrorKind> {
         let tenant = call.context.tenant_key().clone();
-        let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
+        let need = self.need();
         let seat = match self.pool.try_checkout(&tenant, lane, need) {
             Some(seat) => seat,
             None => self.seat(call, lane, need).await?,
@@ -92,6 +100,10 @@ impl Sandbox {
         let (mut lease, now) = match seat {
             Seat::Taken(lease) => {
                 call.report.start = Some(Start::Reused);
+                (lease, started)
+            }
+            Seat::Prepared(lease) => {
+                call.report.start = Some(Start::Prepared);
                 (lease, started)
             }
             Seat::Empty(vacancy) => self.fill(vacancy, call, started, lane).await?,
@@ -150,9 +162,7 @@ impl Sandbox {
             Ok(Ok((mut guest, init))) => {
                 call.report.init = init;
                 call.report.setup = in_all.saturating_sub(init.unwrap_or_default());
-                let used = Amount::new(granted.units(), guest.pages().min(granted.pages()));
-                self.learn(guest.pages());
-                guest.settle();
+                let used = self.settle(&mut guest, granted);
                 return Ok((vacancy.fill(guest, used), ended.at));
             }
             Ok(Err(Unmade { fault, init, log })) => {
@@ -201,12 +211,12 @@ impl Sandbox {
         (Err(kind), intact, ended.at)
     }
 
-    fn watch(&self, lane: usize, deadline: Instant) -> Watch<'_> {
+    pub(super) fn watch(&self, lane: usize, deadline: Instant) -> Watch<'_> {
         Watch { face: &self.surroundings.face, io: self.surroundings.io.as_ref(), lane, deadline }
     }
 
     /// Returns the code of this thread's shard; tells whether it had to be mapped first.
-    fn linked(&self, lane: usize) -> Result<(Arc<Linked>, bool), ErrorKind> {
+    pub(super) fn linked(&self, lane: usize) -> Result<(Arc<Linked>, bool), ErrorKind> {
         let slot = &self.linked[lane % self.linked.len()];
         if let Some(linked) = slot.get() {
             return Ok((Arc::clone(linked), false));
@@ -224,6 +234,30 @@ impl Sandbox {
             fuel: self.surroundings.fuel,
         };
         Ok((Arc::clone(slot.get_or_init(|| Arc::new(linked))), mapped.anew))
+    }
+
+    /// Tells what room a new guest needs.
+    pub(super) fn need(&self) -> Amount {
+        Amount::new(self.program.need().units(), self.first_pages.load(Relaxed))
+    }
+
+    /// Leaves a new guest no more than it has, and tells how much of the room that is.
+    pub(super) fn settle(&self, guest: &mut Guest, granted: Amount) -> Amount {
+        self.learn(guest.pages());
+        guest.settle();
+        Amount::new(granted.units(), guest.pages().min(granted.pages()))
+    }
+
+    pub(super) fn function(&self) -> &str {
+        &self.facts.name
+    }
+
+    pub(super) fn has_grants(&self) -> bool {
+        !self.recipe.grants.is_empty()
+    }
+
+    pub(super) fn init_timeout(&self) -> Duration {
+        self.recipe.limits.init_timeout
     }
 
     /// Remembers what a new guest takes, so that the next one asks for no more.

@@ -353,6 +353,10 @@ impl Function {
             let reason = "a fuel limit needs a runtime that meters fuel; build it with `.fuel(true)`";
             return Err(Error::configuration(reason));
         }
+        if self.prepared > 0 && matches!(self.source, Source::Native(_)) {
+            let reason = format!("{:?} is native and has no sandbox; leave `prepared` out", self.name);
+            return Err(Error::configuration(reason));
+        }
         if self.prepared > self.concurrency {
             return Err(Error::configuration(format!(
                 "prepared of {:?} is {}, its concurrency {}; prepare no more than may run, or raise `concurrency`",

@@ -48,7 +48,7 @@ pub(crate) struct Lease<'a, G: Send + 'static> {
     room: Option<Ticket<'a>>,
     berth: Option<Berth<'a, G>>,
     uses: u64,
-    lane: usize,
+    pub(super) lane: usize,
 }
 
 impl<'a, G: Send + 'static> Lease<'a, G> {

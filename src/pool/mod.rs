@@ -209,6 +209,7 @@ impl<G: Send + 'static> Pool<G> {
         let Idle { guest, room, lane, .. } = idle;
         self.end(guest, lane);
         self.gate().give_back(room);
+        self.call_if_wanting();
     }
 
     fn gate(&self) -> &Gate {

@@ -90,7 +90,8 @@ impl Stagehand {
             let stagehand = Arc::clone(self);
             let thread = thread::Builder::new().name("fnhost-prepare".into()).spawn(move || stagehand.run());
             // Without the thread events make and drop their guests themselves: slower, never wrong.
-            crew.thread = thread.inspect_err(|error| tracing::warn!(%error, "no thread to prepare guests")).ok();
+            crew.thread =
+                thread.inspect_err(|error| tracing::warn!(%error, "no thread to prepare guests")).ok();
             self.works.store(crew.thread.is_some(), SeqCst);
         }
         drop(crew);

@@ -36,7 +36,7 @@ impl Weight {
     /// Notes a time; after each window tells whether they are heavy.
     ///
     /// The fastest of a window counts: a thread that is stopped midway takes milliseconds for anything.
-    fn note(&mut self, took: Duration) -> Option<bool> {
+    pub(super) fn note(&mut self, took: Duration) -> Option<bool> {
         self.times += 1;
         self.fastest = self.fastest.min(took);
         if self.times < WINDOW {

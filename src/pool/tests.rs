@@ -9,6 +9,9 @@ use super::*;
 use crate::block_on::block_on;
 use crate::clock::Clock;
 
+mod prepared;
+mod teardown;
+
 /// Counts itself while it lives.
 struct Toy(Arc<AtomicUsize>);
 
@@ -44,7 +47,11 @@ impl Yard {
     }
 
     fn pool_with(&self, max_uses: u64, most: usize, idle_timeout: Duration) -> Arc<Pool<Toy>> {
-        Pool::new(Arc::clone(&self.keeper), Keep { max_uses, idle_timeout, most, prepared: 0 }, 2)
+        self.pool_of(Keep { max_uses, idle_timeout, most, prepared: 0 })
+    }
+
+    fn pool_of<G: Send>(&self, keep: Keep) -> Arc<Pool<G>> {
+        Pool::new(Arc::clone(&self.keeper), keep, 2)
     }
 
     fn lease<'a>(&self, pool: &'a Pool<Toy>, tenant: &Tenant) -> (Lease<'a, Toy>, bool) {
@@ -61,7 +68,19 @@ impl Yard {
 
 impl Drop for Yard {
     fn drop(&mut self) {
-        drop(self.keeper.close().map(std::thread::JoinHandle::join));
+        self.keeper.stagehand().close();
+        let threads = [self.keeper.stagehand().take_thread(), self.keeper.close()];
+        threads.into_iter().flatten().for_each(|thread| drop(thread.join()));
+    }
+}
+
+/// Waits for something that another thread does.
+#[track_caller]
+fn until(what: &str, mut is_done: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_done() {
+        assert!(since.elapsed() < Duration::from_secs(10), "still waiting: {what}");
+        std::thread::yield_now();
     }
 }
 

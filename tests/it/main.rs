@@ -15,6 +15,7 @@ mod lifecycle;
 mod limits;
 mod memory_bound;
 mod overload;
+mod prepared;
 mod reports;
 mod streams;
 mod tidy;

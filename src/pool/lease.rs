@@ -69,7 +69,7 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
         self.uses += 1;
         let keep = self.pool.keep;
         if self.uses >= keep.max_uses || self.pool.gate().waiting() > 0 {
-            return;
+            return self.part();
         }
         let mut shelf = self.pool.shelf.lock();
         if shelf.closed {
@@ -98,17 +98,26 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
             self.pool.discard_oldest();
         }
     }
+
+    /// Ends the guest after a call that finished: here, or by the stagehand if that takes long.
+    fn part(mut self) {
+        let Some(guest) = self.guest.take() else { return };
+        match (self.room.take(), self.berth.take()) {
+            (Some(room), Some(berth)) if self.pool.is_heavy() => {
+                self.pool.hand_over(guest, room, berth, self.lane);
+            }
+            // The guest goes first: only then is its room free.
+            _room => self.pool.end(guest, self.lane),
+        }
+    }
 }
 
 impl<G: Send + 'static> Drop for Lease<'_, G> {
     fn drop(&mut self) {
-        let Some(guest) = self.guest.take() else { return };
-        if self.pool.is_heavy()
-            && let (Some(room), Some(berth)) = (self.room.take(), self.berth.take())
-        {
-            return self.pool.hand_over(guest, room, berth, self.lane);
-        }
         // The guest goes first: only then is its room free.
-        self.pool.end(guest, self.lane);
+        if let Some(guest) = self.guest.take() {
+            drop(guest);
+            self.pool.tally.discarded(self.lane);
+        }
     }
 }

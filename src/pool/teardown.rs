@@ -2,7 +2,8 @@
 //!
 //! An event that made its guest in 2 us drops it in as many; a language's engine takes 24 to 48. So the pool
 //! looks now and then how long it takes, and hands large guests to the [`Stagehand`](crate::pool::Stagehand).
-//! Until it has come to them they live, and hold their room; they are the first to go when room is wanted.
+//! Until it has come to them they live, and hold their room; they are the first to go when room is wanted. A
+//! guest whose call was cut off is dropped by whoever cut it off, so that its room is free then.
 
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,7 @@ impl<G: Send + 'static> Pool<G> {
         // Memory that a guest grows by is not waited for, so what spent ones hold must not come to lack.
         let is_roomy = out.units() * 2 <= total.units() && out.pages() * 2 <= total.pages();
         let mut shelf = self.shelf.lock();
-        let is_full = shelf.closed || shelf.spent.len() >= MOST_SPENT;
+        let is_full = shelf.closed || shelf.spent.len() >= MOST_SPENT || self.gate().waiting() > 0;
         if is_full || !is_roomy || !berth.is_counted() || !stagehand.works() {
             drop(shelf);
             self.end(guest, lane);

@@ -128,6 +128,10 @@ pub(crate) fn says(error: &Error, parts: &[&str]) {
 pub(crate) fn assert_quiet(runtime: &Runtime, handlers: &[&Handler]) {
     let mut idle = 0;
     for handler in handlers {
+        until("large guests end", || {
+            let stats = handler.stats().expect("it is deployed");
+            stats.running + stats.waiting > 0 || stats.live == stats.idle + stats.prepared
+        });
         let stats = handler.stats().expect("it is deployed");
         let kept = stats.idle + stats.prepared;
         assert_eq!((stats.running, stats.waiting, stats.live), (0, 0, kept), "{handler:?}: {stats:?}");

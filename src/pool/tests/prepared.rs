@@ -34,7 +34,7 @@ impl Factory<Toy> for Works {
             std::hint::spin_loop();
         }
         let left = self.fails.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).unwrap_or(0);
-        assert!(left % 2 == 0, "as it was told to");
+        assert!(left.is_multiple_of(2), "as it was told to");
         if left > 0 { Err(ErrorKind::ShuttingDown) } else { Ok((Toy::new(&self.live), need())) }
     }
 }
@@ -63,7 +63,7 @@ impl Yard {
     }
 }
 
-fn is_prepared(seat: Option<Seat<'_, Toy>>) -> bool {
+fn is_prepared(seat: &Option<Seat<'_, Toy>>) -> bool {
     matches!(seat, Some(Seat::Prepared(_)))
 }
 
@@ -180,7 +180,7 @@ fn they_are_given_back_when_nobody_comes_and_made_again_when_somebody_does() {
     let pool = yard.ready(Keep { idle_timeout: Duration::from_millis(200), ..keep(3, 8) });
     until("they are given back", || yard.live() == 0 && yard.keeper.room().is_idle());
     assert!(pool.wants(Instant::now()).is_none());
-    assert!(!is_prepared(pool.try_checkout(&None, 0, need())), "the next event makes its own");
+    assert!(!is_prepared(&pool.try_checkout(&None, 0, need())), "the next event makes its own");
     until("and has them made again", || pool.ready() == 3);
 }
 
@@ -196,7 +196,8 @@ fn under_reuse_what_is_kept_counts_and_tenants_stay_apart() {
     let (first, second) = (take("a"), take("b"));
     assert!(first.1 && second.1, "a ready guest has no tenant yet");
     until("as none is kept, two are made", || pool.ready() == 2);
-    [(first.0, "a"), (second.0, "b")].map(|(lease, name)| lease.release(tenant(name), Instant::now()));
+    first.0.release(tenant("a"), Instant::now());
+    second.0.release(tenant("b"), Instant::now());
     for name in ["a", "b"] {
         let (lease, is_new) = take(name);
         assert!(!is_new, "each finds its own");
@@ -236,7 +237,7 @@ fn the_thread_ends_when_the_stagehand_is_closed_and_makes_no_more() {
     until("they stand", || pool.ready() == 4);
     yard.keeper.stagehand().close();
     yard.keeper.stagehand().take_thread().unwrap().join().unwrap();
-    assert!(is_prepared(pool.try_checkout(&None, 0, need())), "what stands may serve");
+    assert!(is_prepared(&pool.try_checkout(&None, 0, need())), "what stands may serve");
     let late = yard.begun(keep(4, 8), works.clone());
     assert_eq!((pool.ready(), late.ready(), works.attempts.load(SeqCst)), (3, 0, 4));
     assert!(yard.keeper.stagehand().take_thread().is_none());

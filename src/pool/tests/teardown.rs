@@ -37,6 +37,11 @@ impl Foundry {
         vacancy.fill(Heavy { shut: Arc::clone(&self.shut), ended: self.sender.clone() }, need())
     }
 
+    /// Serves an event.
+    fn serve(&self, pool: &Pool<Heavy>) {
+        self.lease(pool).release(None, Instant::now());
+    }
+
     fn ended_by(&self) -> Option<String> {
         self.ended.recv_timeout(Duration::from_secs(10)).expect("a guest ends")
     }
@@ -57,10 +62,19 @@ fn heavy(yard: &Yard, most: usize) -> Arc<Pool<Heavy>> {
 fn guests_that_take_long_to_drop_are_left_to_the_stagehand() {
     let (yard, foundry) = (Yard::new(8), Foundry::new());
     let pool = heavy(&yard, 8);
-    drop(foundry.lease(&pool));
+    foundry.serve(&pool);
     assert_eq!(foundry.ended_by().as_deref(), Some("fnhost-prepare"));
     until("its room is free", || yard.keeper.room().is_idle());
-    assert_eq!((pool.tally().sums(), pool.shelf.lock().live), ((1, 1, 0), 0));
+    assert_eq!((pool.tally().sums(), pool.shelf.lock().live), ((1, 1, 1), 0));
+}
+
+#[test]
+fn a_guest_whose_call_was_cut_off_ends_with_its_lease() {
+    let (yard, foundry) = (Yard::new(8), Foundry::new());
+    let pool = heavy(&yard, 8);
+    drop(foundry.lease(&pool));
+    assert_eq!(foundry.ended_by(), own_name());
+    assert!(yard.keeper.room().is_idle());
 }
 
 #[test]
@@ -68,8 +82,8 @@ fn until_it_has_come_they_live_and_hold_their_room() {
     let (yard, foundry) = (Yard::new(8), Foundry::new());
     let pool = heavy(&yard, 8);
     let shut = foundry.shut.lock();
-    drop(foundry.lease(&pool));
-    assert_eq!((pool.tally().sums(), yard.keeper.room().out().units()), ((1, 0, 0), 1));
+    foundry.serve(&pool);
+    assert_eq!((pool.tally().sums(), yard.keeper.room().out().units()), ((1, 0, 1), 1));
     drop(shut);
     foundry.ended_by();
     until("its room is free", || yard.keeper.room().is_idle());
@@ -81,9 +95,9 @@ fn who_waits_for_room_clears_them_away() {
     let pool = heavy(&yard, 8);
     let (first, second) = (foundry.lease(&pool), foundry.lease(&pool));
     let shut = foundry.shut.lock();
-    drop(first);
+    first.release(None, Instant::now());
     until("the stagehand has the first one in hand", || pool.shelf.lock().spent.is_empty());
-    drop(second);
+    second.release(None, Instant::now());
     assert_eq!(pool.shelf.lock().spent.len(), 1);
     let other = yard.pool(1, 8);
     std::thread::scope(|scope| {
@@ -101,17 +115,17 @@ fn nothing_is_left_to_it_while_somebody_waits_or_room_is_short_or_it_is_closed()
     let (yard, foundry) = (Yard::new(3), Foundry::new());
     let pool = heavy(&yard, 8);
     let (first, second) = (foundry.lease(&pool), foundry.lease(&pool));
-    drop(first);
+    first.release(None, Instant::now());
     assert_eq!(foundry.ended_by(), own_name(), "two of three places were taken");
     {
         let mut waiting = pin!(pool.checkout(&None, 0, Amount::new(3, 0)));
         assert!(pending(&mut waiting));
-        drop(second);
+        second.release(None, Instant::now());
         assert_eq!(foundry.ended_by(), own_name());
         assert!(!pending(&mut waiting));
     }
     yard.keeper.stagehand().close();
-    drop(foundry.lease(&pool));
+    foundry.serve(&pool);
     assert_eq!(foundry.ended_by(), own_name());
     assert!(yard.keeper.room().is_idle());
 }
@@ -122,7 +136,7 @@ fn they_never_outnumber_what_may_live() {
     let pool = heavy(&yard, 3);
     let shut = foundry.shut.lock();
     let leases = [foundry.lease(&pool), foundry.lease(&pool)];
-    drop(leases);
+    leases.into_iter().for_each(|lease| lease.release(None, Instant::now()));
     until("the stagehand has one in hand", || pool.shelf.lock().spent.len() == 1);
     // The one in hand counts no more, and the other one has to go for the third.
     let (first, second) = (foundry.lease(&pool), foundry.lease(&pool));
@@ -143,7 +157,8 @@ fn only_so_many_wait() {
     let leases: Vec<_> = (0..40).map(|_| foundry.lease(&pool)).collect();
     let shut = foundry.shut.lock();
     let dropping = std::thread::scope(|scope| {
-        let dropping = scope.spawn(|| drop(leases));
+        let dropping =
+            scope.spawn(|| leases.into_iter().for_each(|lease| lease.release(None, Instant::now())));
         until("as many wait as may", || pool.shelf.lock().spent.len() == 32);
         assert!(!dropping.is_finished(), "the next one is dropped by who brings it");
         drop(shut);
@@ -158,10 +173,10 @@ fn closing_leaves_none_behind() {
     let (yard, foundry) = (Yard::new(100), Foundry::new());
     let pool = heavy(&yard, 50);
     let leases: Vec<_> = (0..20).map(|_| foundry.lease(&pool)).collect();
-    drop(leases);
+    leases.into_iter().for_each(|lease| lease.release(None, Instant::now()));
     yard.keeper.stagehand().close();
     yard.keeper.stagehand().take_thread().unwrap().join().unwrap();
-    assert_eq!((pool.tally().sums(), yard.keeper.room().is_idle()), ((20, 20, 0), true));
+    assert_eq!((pool.tally().sums(), yard.keeper.room().is_idle()), ((20, 20, 20), true));
 }
 
 #[test]
@@ -177,7 +192,7 @@ fn the_fastest_of_a_window_says_whether_guests_are_heavy() {
     assert_eq!(note(&mut weight, &[Duration::ZERO]), Some(false), "seven were held up");
     assert_eq!(note(&mut weight, &[long; 8]), Some(true));
     for _ in 0..8 {
-        drop(yard.lease(&pool, &None).0);
+        yard.lease(&pool, &None).0.release(None, Instant::now());
     }
     assert!(!pool.is_heavy(), "a toy is not");
     assert!(yard.keeper.stagehand().take_thread().is_none(), "and needs no thread");

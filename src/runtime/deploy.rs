@@ -128,12 +128,19 @@ fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Re
     let hash = Some(found.hash.to_hex().to_string());
     let surroundings = surroundings(core, &found)?;
     let pool = Pool::new(Arc::clone(&core.keeper), function.keep(), core.engines.shards());
+    let mut made = None;
     let make = |facts: &Facts| {
         let (vault, recipe, facts) =
             (Arc::clone(&core.vault), function.recipe.clone(), Arc::new(facts.clone()));
-        Code::Wasm(Box::new(Sandbox::new(vault, found, recipe, facts, (surroundings, pool))))
+        let sandbox = Arc::new(Sandbox::new(vault, found, recipe, facts, (surroundings, pool)));
+        made = Some(Arc::clone(&sandbox));
+        Code::Wasm(sandbox)
     };
     let version = insert(core, &function, make)?;
+    // Only what can be reached is worth making ready.
+    if let Some(sandbox) = made {
+        sandbox.prepare();
+    }
     let name = function.name;
     Ok(Deployed { name, version, contract, hash, origin, compile_time, snapshot, warm_ups })
 }

@@ -60,7 +60,8 @@ fn check(core: &Core, function: &Function, found: &Found, lane: usize) -> Result
     if let Some(export) = &function.recipe.init_export {
         core.vault.check_init(&function.name, &found.program, export, lane)?;
     }
-    Ok(findings.check_limits(&function.name, function.limits(), core.room.total())?)
+    findings.check_limits(&function.name, function.limits(), core.room.total())?;
+    function.check_prepared(findings.need(), core.room.total())
 }
 
 /// Runs the work to its end on this thread, or drops it when nobody waits for its answer any more.

@@ -18,6 +18,7 @@ mod log;
 mod mappings;
 mod meter;
 mod monotonic;
+mod prepare;
 mod program;
 mod recipe;
 mod sandbox;

@@ -17,6 +17,7 @@ mod limits;
 mod loading;
 mod memory_bound;
 mod overload;
+mod prepared;
 mod probes;
 mod reports;
 mod snapshots;

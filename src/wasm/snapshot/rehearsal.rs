@@ -33,7 +33,7 @@ pub(super) struct Rehearsed<'a> {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(studio: &'a Studio<'a>, found: Found) -> Result<Self, Error> {
-        let keep = Keep { max_uses: 1, idle_timeout: Duration::ZERO, most: 1 };
+        let keep = Keep { max_uses: 1, idle_timeout: Duration::ZERO, most: 1, prepared: 0 };
         let pool = Pool::new(Arc::clone(studio.keeper), keep, studio.vault.engines.shards());
         let recipe = Recipe { grants: studio.stand_ins.clone(), ..studio.recipe.clone() };
         let surroundings = (studio.surroundings)(&found)?;

@@ -201,9 +201,31 @@ fn a_component_at_its_memory_limit_can_still_be_read() {
 #[test]
 fn the_fuel_of_an_event_does_not_limit_the_reading() {
     let runtime = small().fuel(true).build().unwrap();
-    let function = Function::wasm("f", component().text()).init_export("setup").fuel(1_000);
-    let (f, deployed) = deployed_to(&runtime, function);
+    let function = || {
+        Function::wasm("f", component().text()).init_export("setup").warm_up(Event::bytes("sample", "warm"))
+    };
+    let (_, deployed) = deployed_to(&runtime, function());
+    let needed = deployed.warm_ups()[0].report().fuel.unwrap();
+    let (f, deployed) = deployed_to(&runtime, function().fuel(needed));
     assert_taken(&deployed);
+    assert_eq!(ask(&f, "any", "x"), "1");
+}
+
+#[test]
+fn what_a_guest_may_hand_to_the_host_does_not_limit_the_reading() {
+    let function = Function::wasm("f", component().text()).init_export("setup").max_host_call(1_000);
+    let (_runtime, f, deployed) = deployed(function);
+    assert_taken(&deployed);
+    assert_eq!(ask(&f, "any", "x"), "1");
+}
+
+#[test]
+fn a_component_that_makes_resources_runs_init_for_each_guest() {
+    let lifted = r#"(func (export "setup") (canon lift (core func $i "setup")))
+        (type $own (resource (rep i32))) (core func (canon resource.new $own))"#;
+    let function = Function::wasm("f", Parts { lifted, ..component() }.text()).init_export("setup");
+    let (_runtime, f, deployed) = deployed(function);
+    assert_refused(&deployed, "resources of its own");
     assert_eq!(ask(&f, "any", "x"), "1");
 }
 

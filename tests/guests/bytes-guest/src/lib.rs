@@ -3,7 +3,13 @@
 mod import {
     #[link(wasm_import_module = "fnhost")]
     unsafe extern "C" {
-        pub safe fn fail(kind: *const u8, kind_len: usize, message: *const u8, message_len: usize, retryable: i32);
+        pub safe fn fail(
+            kind: *const u8,
+            kind_len: usize,
+            message: *const u8,
+            message_len: usize,
+            retryable: i32,
+        );
     }
 }
 

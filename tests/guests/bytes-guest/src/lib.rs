@@ -15,7 +15,7 @@ mod import {
 
 #[unsafe(no_mangle)]
 extern "C" fn fnhost_alloc(length: usize) -> *mut u8 {
-    Box::into_raw(vec![0; length].into_boxed_slice()).cast()
+    Box::into_raw(vec![0_u8; length].into_boxed_slice()).cast()
 }
 
 #[unsafe(no_mangle)]

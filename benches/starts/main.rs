@@ -10,6 +10,8 @@ mod kit;
 mod cache;
 mod many;
 mod own;
+mod prepared;
+mod snapshots;
 
 use crate::kit::{Effort, is_wanted};
 
@@ -25,6 +27,15 @@ fn main() {
     let effort = Effort::from_args();
     if is_wanted("cache") {
         cache::run(effort);
+    }
+    if is_wanted("init") {
+        snapshots::init(effort);
+    }
+    if is_wanted("warm") {
+        snapshots::warm(effort);
+    }
+    if is_wanted("prepared") {
+        prepared::run(effort);
     }
     if is_wanted("many") {
         many::run(effort);

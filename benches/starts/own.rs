@@ -58,6 +58,11 @@ impl Drop for Folder {
     }
 }
 
+/// A guest that is part of the repository.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests").join(name)
+}
+
 /// A guest that a script builds; none where it was not.
 pub(crate) fn large(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/large/out").join(name);

@@ -1,16 +1,19 @@
 //! What cold starts cost once they are taken off the path: the cache folder, many idle functions, snapshots and
 //! prepared guests.
 //!
-//! `cargo bench --bench starts` runs all; `-- cache`, `-- many`, `-- init`, `-- warm`, `-- prepared` one of them. The
+//! `cargo bench --bench starts` runs all; `-- cache`, `-- many`, `-- init`, `-- warm`, `-- large`, `-- prepared` one of
+//! them. The
 //! guests in JavaScript and Python are built by `tests/guests/large/build.sh`; without them their lines are left
 //! out, and it says so.
 
 #[path = "../kit/mod.rs"]
 mod kit;
 mod cache;
+mod large;
 mod many;
 mod own;
 mod prepared;
+mod seen;
 mod snapshots;
 
 use crate::kit::{Effort, is_wanted};
@@ -33,6 +36,9 @@ fn main() {
     }
     if is_wanted("warm") {
         snapshots::warm(effort);
+    }
+    if is_wanted("large") {
+        large::run(effort);
     }
     if is_wanted("prepared") {
         prepared::run(effort);

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use fnhost::{Event, Function, Handler, Response, Runtime, Start};
+use fnhost::{Function, Handler, Runtime, Start};
 
 use crate::kit::{Effort, Ratio, print, spread};
 use crate::own::{Folder, deploy, large};
-use crate::snapshots::BODY;
+use crate::seen::{Seen, event, median, seen};
 
 const READY: u32 = 4;
 /// One event in this many times what a fresh one takes: a fifth of the capacity of one thread.
@@ -27,10 +27,6 @@ pub(crate) fn run(effort: Effort) {
         let warm = deploy(&runtime, warm);
         pair(effort, &format!("{name}, warmed by a sample as well"), (&warm, &fresh), None);
     }
-}
-
-fn event() -> Event {
-    Event::bytes("bench", BODY)
 }
 
 fn pair(effort: Effort, name: &str, (ours, twin): (&Handler, &Handler), most: Option<f64>) {
@@ -64,33 +60,6 @@ fn pair(effort: Effort, name: &str, (ours, twin): (&Handler, &Handler), most: Op
     );
 }
 
-/// One event, in microseconds.
-#[derive(Clone, Copy)]
-struct Seen {
-    start: Start,
-    total: f64,
-    setup: f64,
-    handler: f64,
-    /// Page faults of this thread.
-    faults: f64,
-}
-
-fn seen(handler: &Handler) -> Seen {
-    let event = event();
-    let (faults, started) = (faults(), Instant::now());
-    let response: Response = handler.invoke_blocking(event).expect("an answer");
-    let (total, faults) = (started.elapsed(), self::faults() - faults);
-    let us = |time: Duration| time.as_secs_f64() * 1e6;
-    let report = response.report();
-    Seen {
-        start: report.start.expect("it started"),
-        total: us(total),
-        setup: us(report.setup),
-        handler: us(report.handler),
-        faults,
-    }
-}
-
 fn paced(handler: &Handler, pace: Duration, slice: Duration) -> Vec<Seen> {
     let began = Instant::now();
     let mut all = Vec::new();
@@ -100,10 +69,6 @@ fn paced(handler: &Handler, pace: Duration, slice: Duration) -> Vec<Seen> {
         std::thread::sleep(pace.saturating_sub(started.elapsed()));
     }
     all
-}
-
-fn median(seen: &[Seen], of: impl Fn(&Seen) -> f64) -> f64 {
-    spread(seen.iter().map(of)).1
 }
 
 fn wait_until_ready(handler: &Handler) {
@@ -130,11 +95,4 @@ fn burst(runtime: &Runtime, handler: &Handler) {
         runtime.stats().places
     );
     assert!(stats.prepared <= READY as usize, "{stats:?}");
-}
-
-/// Returns how many pages this thread has touched for the first time.
-fn faults() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
-    let behind = stat.rsplit(')').next().unwrap_or_default();
-    behind.split_whitespace().nth(7).and_then(|faults| faults.parse().ok()).unwrap_or(f64::NAN)
 }

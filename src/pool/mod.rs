@@ -127,12 +127,10 @@ impl<G: Send + 'static> Pool<G> {
         if !self.counts() {
             return Err(Berth(None));
         }
-        let found = {
-            let mut shelf = self.shelf.lock();
-            if self.prepares() {
-                shelf.order.note(lane, Instant::now());
-            }
-            shelf.take(tenant, lane, self.keep.most)
+        let found = if self.prepares() {
+            self.take_noting(tenant, lane)
+        } else {
+            self.shelf.lock().take(tenant, lane, self.keep.most)
         };
         match found {
             Found::Guest(idle) if idle.uses == 0 => Ok(Seat::Prepared(Lease::again(self, idle))),

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::admission::{Amount, Ticket};
 use crate::error::ErrorKind;
-use crate::pool::shelf::Idle;
-use crate::pool::{Berth, Pool};
+use crate::pool::shelf::{Found, Idle};
+use crate::pool::{Berth, Pool, Tenant};
 
 /// How long a pool waits that found no room, or whose guest had to make room.
 const CROWDED: Duration = Duration::from_millis(50);
@@ -51,6 +51,20 @@ impl<G: Send + 'static> Pool<G> {
         if self.prepares() && self.wants(Instant::now()).is_some() {
             self.keeper.stagehand().call();
         }
+    }
+
+    /// Takes what the shelf has for an event, and has the stagehand replace it.
+    pub(super) fn take_noting(&self, tenant: &Tenant, lane: usize) -> Found<G> {
+        let now = Instant::now();
+        let mut shelf = self.shelf.lock();
+        shelf.order.note(lane, now);
+        let found = shelf.take(tenant, lane, self.keep.most);
+        let wants = shelf.wants(&self.keep, now).is_some();
+        drop(shelf);
+        if wants {
+            self.keeper.stagehand().call();
+        }
+        found
     }
 
     /// Tells from when on a guest is to be made.

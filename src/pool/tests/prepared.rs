@@ -207,6 +207,24 @@ fn under_reuse_what_is_kept_counts_and_tenants_stay_apart() {
 }
 
 #[test]
+fn none_is_wanted_where_one_is_kept_or_as_many_run_as_may() {
+    let yard = Yard::new(8);
+    let pool = yard.ready(Keep { max_uses: 2, ..keep(1, 2) });
+    let take = || match pool.try_checkout(&tenant("a"), 0, need()) {
+        Some(Seat::Prepared(lease)) => lease,
+        _ => panic!("one stands ready"),
+    };
+    let first = take();
+    until("another one stands", || pool.ready() == 1);
+    let second = take();
+    assert_eq!(pool.wants(Instant::now()), None, "as many run as may");
+    first.release(tenant("a"), Instant::now());
+    assert_eq!((pool.idle(), pool.wants(Instant::now())), (1, None), "one is kept");
+    drop(second);
+    assert_eq!((pool.idle(), pool.wants(Instant::now())), (1, None), "one is kept, and there is room");
+}
+
+#[test]
 fn closing_a_pool_discards_them_and_makes_none() {
     let yard = Yard::new(8);
     let works = yard.works();

@@ -154,15 +154,15 @@ fn they_never_outnumber_what_may_live() {
 fn only_so_many_wait() {
     let (yard, foundry) = (Yard::new(200), Foundry::new());
     let pool = heavy(&yard, 200);
-    let leases: Vec<_> = (0..40).map(|_| foundry.lease(&pool)).collect();
+    let mut leases: Vec<_> = (0..40).map(|_| foundry.lease(&pool)).collect();
     let shut = foundry.shut.lock();
+    let release = |lease: Lease<'_, Heavy>| lease.release(None, Instant::now());
+    leases.pop().map(release);
+    until("the stagehand has the first one in hand", || pool.shelf.lock().spent.is_empty());
     let dropping = std::thread::scope(|scope| {
-        let dropping =
-            scope.spawn(|| leases.into_iter().for_each(|lease| lease.release(None, Instant::now())));
-        // The stagehand takes one of them in hand, sooner or later.
-        until("as many wait as may", || pool.shelf.lock().spent.len() >= 3);
+        let dropping = scope.spawn(|| leases.into_iter().for_each(release));
+        until("as many wait as may", || pool.shelf.lock().spent.len() == 4);
         assert!(!dropping.is_finished(), "the next one is dropped by who brings it");
-        assert!(pool.shelf.lock().spent.len() <= 4);
         drop(shut);
         dropping.join()
     });

@@ -62,12 +62,14 @@ mod context;
 mod report;
 mod error;
 mod clock;
+mod errand;
 mod body;
 mod event;
 mod call;
 mod admission;
 mod pool;
 mod registry;
+mod cache;
 mod host;
 mod wasm;
 mod invoke;
@@ -84,9 +86,10 @@ pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{Outcome, Report, Start};
 pub use crate::runtime::{
-    Deployed, Description, FunctionInfo, Handler, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats,
+    Deployed, Description, FunctionInfo, Handler, PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats,
+    Shutdown, Stats, precompile,
 };
-pub use crate::wasm::Contract;
+pub use crate::wasm::{Contract, Origin};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

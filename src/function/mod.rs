@@ -1,6 +1,7 @@
 //! What is deployed: code and policies.
 
 mod code;
+mod precompiled;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub struct Function {
 pub(crate) enum Source {
     Code(Bytes),
     File(PathBuf),
+    /// What [`precompile`](crate::precompile) answered.
+    Precompiled(Bytes),
     Native(Native),
 }
 

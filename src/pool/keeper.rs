@@ -89,7 +89,7 @@ impl Keeper {
         &self.room
     }
 
-    pub(super) fn watch(self: &Arc<Self>, pool: Weak<dyn Idlers>) {
+    pub(crate) fn watch(self: &Arc<Self>, pool: Weak<dyn Idlers>) {
         let mut watch = self.watch.lock();
         watch.pools.retain(|known| known.strong_count() > 0);
         watch.pools.push(pool);
@@ -103,7 +103,7 @@ impl Keeper {
     }
 
     /// Notes that a guest will have been idle too long at the given time.
-    pub(super) fn expect(&self, expiry: Instant) {
+    pub(crate) fn expect(&self, expiry: Instant) {
         let expiry = self.nanos(expiry);
         if expiry < self.next.load(SeqCst) {
             let watch = self.watch.lock();

@@ -20,7 +20,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::admission::{Amount, Gate, Refused, Ticket};
-pub(crate) use crate::pool::keeper::Keeper;
+pub(crate) use crate::pool::keeper::{Idlers, Keeper};
 pub(crate) use crate::pool::lease::{Lease, Vacancy};
 use crate::pool::shelf::{Idle, Shelf};
 pub(crate) use crate::pool::tally::Tally;
@@ -157,6 +157,10 @@ impl<G: Send + 'static> Pool<G> {
         drop(guest);
         self.tally.discarded(lane);
         self.gate().give_back(room);
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.keeper
     }
 
     fn gate(&self) -> &Gate {

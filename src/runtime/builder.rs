@@ -1,10 +1,13 @@
 //! How a runtime is made.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::admission::{Amount, Gate};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::invoke::Desk;
@@ -14,10 +17,12 @@ use crate::registry::Registry;
 use crate::report::{Observer, Report};
 use crate::runtime::Runtime;
 use crate::runtime::core::Core;
-use crate::wasm::{EngineOptions, Engines, Io};
+use crate::wasm::{EngineOptions, Engines, Io, Mappings, Vault};
 
-/// Compilations at a time: one would let a large one hold up all others, more would take the machine.
-const COMPILERS: u32 = 2;
+/// Deployments at a time; most of them read a file, and only two of them compile.
+const DEPLOYERS: u32 = 8;
+/// The cache folder's bound unless set.
+const CACHE_SIZE: u64 = 4096 * MIB;
 /// As many places as the address space holds in one shard of both kinds.
 const MOST_PLACES: u32 = 8_000;
 /// What is assumed of a machine that does not tell.
@@ -41,6 +46,10 @@ pub struct RuntimeBuilder {
     table_elements: u32,
     fuel: bool,
     shards: Option<usize>,
+    cache_dir: Option<PathBuf>,
+    cache_size: u64,
+    loaded: Option<usize>,
+    unload_after: Duration,
     observers: Vec<Observer>,
 }
 
@@ -52,6 +61,10 @@ impl RuntimeBuilder {
             table_elements: 20_000,
             fuel: false,
             shards: None,
+            cache_dir: None,
+            cache_size: CACHE_SIZE,
+            loaded: None,
+            unload_after: Duration::from_secs(600),
             observers: Vec::new(),
         }
     }
@@ -89,6 +102,46 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Keeps compiled code in a folder, so that the same code is never compiled twice; none is used unless set.
+    ///
+    /// The folder is made if it is not there, with mode 700; one that belongs to another user, or that others may
+    /// reach, is refused. Whoever may write to it decides what this process runs. Several processes may share
+    /// it. What does not verify, byte for byte, is compiled again.
+    ///
+    /// ```no_run
+    /// let runtime = fnhost::Runtime::builder().cache_dir("/var/cache/my-service/functions").build()?;
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Sets how much the cache folder may hold, in bytes; 4 GiB unless set. What was used longest ago goes first,
+    /// but nothing that this runtime has deployed.
+    pub fn cache_size(mut self, bytes: u64) -> Self {
+        self.cache_size = bytes;
+        self
+    }
+
+    /// Sets how many programs may stay mapped, counted once for each shard; a quarter of what the process may open
+    /// and map unless set.
+    ///
+    /// Past it the one that was idle longest goes, and comes back with its next event, as [`Start::Cold`].
+    ///
+    /// [`Start::Cold`]: crate::Start::Cold
+    pub fn loaded(mut self, most: usize) -> Self {
+        self.loaded = Some(most);
+        self
+    }
+
+    /// Sets after what time without an event a program is unmapped; 10 minutes unless set. Without a cache folder
+    /// none is.
+    pub fn unload_after(mut self, time: Duration) -> Self {
+        self.unload_after = time;
+        self
+    }
+
     /// Adds somebody who hears the report of every event; a panic in it harms nobody.
     ///
     /// It is called on the thread that ends the event, before the answer is handed over.
@@ -112,12 +165,19 @@ impl RuntimeBuilder {
             fuel: self.fuel,
             shards: self.shards,
         };
+        let cache = self.cache_dir.as_deref().map(|dir| Cache::open(dir, self.cache_size)).transpose();
+        let cache = cache.map_err(Error::configuration)?.map(Arc::new);
         let engines = Arc::new(Engines::new(options)?);
         let beating = Arc::clone(&engines);
         let clock = Clock::start(engines.shards(), move || beating.beat()).map_err(|error| {
             ErrorKind::Engine { reason: format!("the clock's thread cannot start: {error}") }
         })?;
         let room = Arc::new(Gate::new(Amount::new(self.places, memory / PAGE), usize::MAX));
+        let mappings = Mappings::new(self.loaded, cache.is_some().then_some(self.unload_after));
+        let keeper = Keeper::new(Arc::clone(&room));
+        if cache.is_some() {
+            keeper.watch(Arc::downgrade(&mappings) as _);
+        }
         Ok(Runtime::from_core(Core {
             desk: Desk {
                 face: Arc::clone(clock.face()),
@@ -125,9 +185,10 @@ impl RuntimeBuilder {
                 closed: AtomicBool::new(false),
             },
             registry: Registry::new(engines.shards()),
-            keeper: Keeper::new(Arc::clone(&room)),
+            vault: Arc::new(Vault::new(Arc::clone(&engines), mappings, cache)),
+            keeper,
             io: Io::new(Arc::clone(clock.face())),
-            compilers: Gate::new(Amount::new(COMPILERS, 0), usize::MAX),
+            deployers: Gate::new(Amount::new(DEPLOYERS, 0), usize::MAX),
             fuel: self.fuel,
             table_elements: self.table_elements,
             engines,
@@ -145,6 +206,9 @@ impl RuntimeBuilder {
         }
         if self.shards == Some(0) {
             return Err(Error::configuration("shards is 0; give at least 1"));
+        }
+        if self.loaded == Some(0) {
+            return Err(Error::configuration("loaded is 0; give at least 1"));
         }
         if !(1..=10_000_000).contains(&self.table_elements) {
             let reason = format!("table_elements is {}; give 1 to 10,000,000", self.table_elements);

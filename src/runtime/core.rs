@@ -17,20 +17,21 @@ use crate::invoke::{Callee, Deployment, Desk, drain};
 use crate::pool::Keeper;
 use crate::registry::Registry;
 use crate::runtime::Shutdown;
-use crate::wasm::{Engines, Io, Sandbox};
+use crate::wasm::{Engines, Io, Sandbox, Vault};
 
 /// Everything that one runtime owns.
 pub(crate) struct Core {
     pub(crate) desk: Desk,
     pub(crate) registry: Registry<Deployment<Code>>,
     pub(crate) engines: Arc<Engines>,
+    pub(crate) vault: Arc<Vault>,
     /// Places and memory of all guests together.
     pub(crate) room: Arc<Gate>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) io: Io,
     pub(crate) clock: Clock,
-    /// How many compilations may go on at a time.
-    pub(crate) compilers: Gate,
+    /// How many deployments may go on at a time.
+    pub(crate) deployers: Gate,
     pub(crate) fuel: bool,
     pub(crate) table_elements: u32,
 }

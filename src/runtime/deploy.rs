@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use crate::admission::{Amount, Gate};
 use crate::context::Facts;
+use crate::errand;
 use crate::error::{Error, ErrorKind, Payload};
 use crate::function::{Function, Source};
 use crate::invoke::Deployment;
@@ -20,10 +19,7 @@ use crate::lane;
 use crate::pool::{Pool, Tally};
 use crate::registry::Taken;
 use crate::runtime::core::{Code, Core};
-use crate::wasm::{Contract, Program, Sandbox, Surroundings};
-
-/// The compiler recurses deeply on deeply nested code.
-const COMPILER_STACK: usize = 8 << 20;
+use crate::wasm::{Contract, Found, Origin, Sandbox, Surroundings};
 
 /// What a deployment came to.
 #[derive(Clone, Debug)]
@@ -33,6 +29,7 @@ pub struct Deployed {
     version: u64,
     contract: Contract,
     hash: Option<String>,
+    origin: Origin,
     compile_time: Duration,
 }
 
@@ -57,7 +54,12 @@ impl Deployed {
         self.hash.as_deref()
     }
 
-    /// Returns how long compiling and linking took; zero for native handlers.
+    /// Returns where the compiled code came from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Returns how long compiling took, or finding what was compiled before; zero for native handlers.
     pub fn compile_time(&self) -> Duration {
         self.compile_time
     }
@@ -75,47 +77,45 @@ pub(super) async fn deploy(core: &Arc<Core>, mut function: Function) -> Result<D
         }
         Source::Code(code) => Source::Code(std::mem::take(code)),
         Source::File(path) => Source::File(std::mem::take(path)),
+        Source::Precompiled(code) => Source::Precompiled(std::mem::take(code)),
     };
-    let program = compile(core, &function, source).await?;
-    function.check_contract(program.contract())?;
-    if let Some(export) = &function.recipe.init_export {
-        program.check_init(export)?;
-    }
-    program.check_limits(function.limits(), core.room.total())?;
-    insert_wasm(core, function, program)
+    let found = open(core, &function, source).await?;
+    let findings = found.program.findings();
+    function.check_contract(findings.contract)?;
+    findings.check_limits(&function.name, function.limits(), core.room.total())?;
+    insert_wasm(core, function, found)
 }
 
-/// Compiles on a thread of its own, of which only so many work at a time.
-async fn compile(core: &Arc<Core>, function: &Function, source: Source) -> Result<Program, Error> {
-    let one = Amount::new(1, 0);
-    let Ok(permit) = core.compilers.take(one).await else { return Err(ErrorKind::ShuttingDown.into()) };
+/// Finds or compiles the program on a thread of its own, of which only so many work at a time.
+async fn open(core: &Arc<Core>, function: &Function, source: Source) -> Result<Found, Error> {
+    let Ok(permit) = core.deployers.take(Amount::one()).await else {
+        return Err(ErrorKind::ShuttingDown.into());
+    };
     let permit = Permit { core: Arc::clone(core), amount: permit.keep() };
     let (name, max_code, lane) = (function.name.clone(), function.limits().code, lane::home());
-    let (answer, compiled) = oneshot::channel();
+    let init_export = function.recipe.init_export.clone();
     let work = move || {
-        let core = Arc::clone(&permit.core);
-        let program =
-            read(&source, max_code).and_then(|code| Program::compile(&core.engines, &name, &code, lane));
-        drop(permit);
-        drop(core);
-        // Nobody listens when the deployment was dropped; then it is forgotten.
-        let _ = answer.send(program);
-    };
-    let thread = thread::Builder::new().name("fnhost-compile".into()).stack_size(COMPILER_STACK);
-    thread.spawn(work).map_err(|error| ErrorKind::Engine {
-        reason: format!("the compiler's thread cannot start: {error}"),
-    })?;
-    match compiled.await {
-        Ok(program) => Ok(program?),
-        Err(_) => Err(ErrorKind::Compile {
-            function: function.name.clone(),
-            message: "the compiler panicked; report it with the code".into(),
+        let started = Instant::now();
+        let vault = &permit.core.vault;
+        let mut found = match &source {
+            Source::Precompiled(code) => vault.unpack(&name, code)?,
+            source => vault.open(&name, &read(source, max_code)?, lane)?,
+        };
+        if let Some(export) = init_export {
+            vault.check_init(&name, &found.program, &export, lane)?;
         }
-        .into()),
-    }
+        found.took = started.elapsed();
+        Ok(found)
+    };
+    let opened: Option<Result<_, ErrorKind>> = errand::run("fnhost-compile", work).await?;
+    let panicked = || ErrorKind::Compile {
+        function: function.name.clone(),
+        message: "the compiler panicked; report it with the code".into(),
+    };
+    Ok(opened.ok_or_else(panicked)??)
 }
 
-/// One compilation's permit, held by its thread.
+/// One deployment's permit, held by its thread.
 struct Permit {
     core: Arc<Core>,
     amount: Amount,
@@ -123,7 +123,7 @@ struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.core.compilers.give_back(self.amount);
+        self.core.deployers.give_back(self.amount);
     }
 }
 
@@ -131,7 +131,7 @@ fn read(source: &Source, limit: u64) -> Result<Bytes, ErrorKind> {
     let code = match source {
         Source::Code(code) => code.clone(),
         Source::File(path) => read_file(path, limit)?,
-        Source::Native(_) => Bytes::new(),
+        Source::Native(_) | Source::Precompiled(_) => Bytes::new(),
     };
     let size = code.len() as u64;
     if size > limit {
@@ -157,28 +157,24 @@ fn read_file(path: &Path, limit: u64) -> Result<Bytes, ErrorKind> {
     Ok(code.into())
 }
 
-fn insert_wasm(core: &Arc<Core>, function: Function, program: Program) -> Result<Deployed, Error> {
+fn insert_wasm(core: &Arc<Core>, function: Function, found: Found) -> Result<Deployed, Error> {
+    let (findings, origin, took) = (found.program.findings().clone(), found.origin, found.took);
+    let hash = found.program.hash();
     let surroundings = Surroundings {
         face: Arc::clone(&core.desk.face),
         room: Arc::clone(&core.room),
-        io: if program.imports_wasi() { Some(core.io.handle()?) } else { None },
+        io: if findings.imports_wasi { Some(core.io.handle()?) } else { None },
         fuel: core.fuel,
     };
-    let (contract, hash, compile_time) =
-        (program.contract(), program.hash().to_string(), program.compiled_in());
     let pool = Pool::new(Arc::clone(&core.keeper), function.keep(), core.engines.shards());
     let make = |facts: &Facts| {
-        let (engines, recipe) = (Arc::clone(&core.engines), function.recipe.clone());
-        Code::Wasm(Box::new(Sandbox::new(
-            engines,
-            program,
-            recipe,
-            Arc::new(facts.clone()),
-            (surroundings, pool),
-        )))
+        let (vault, recipe, facts) =
+            (Arc::clone(&core.vault), function.recipe.clone(), Arc::new(facts.clone()));
+        Code::Wasm(Box::new(Sandbox::new(vault, found, recipe, facts, (surroundings, pool))))
     };
     let version = insert(core, &function, make)?;
-    Ok(Deployed { name: function.name, version, contract, hash: Some(hash), compile_time })
+    let contract = findings.contract;
+    Ok(Deployed { name: function.name, version, contract, hash: Some(hash), origin, compile_time: took })
 }
 
 fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Result<Deployed, Error> {
@@ -192,7 +188,14 @@ fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Resul
     };
     let version = insert(core, function, make)?;
     let name = function.name.clone();
-    Ok(Deployed { name, version, contract: Contract::Native, hash: None, compile_time: Duration::ZERO })
+    Ok(Deployed {
+        name,
+        version,
+        contract: Contract::Native,
+        hash: None,
+        origin: Origin::Native,
+        compile_time: Duration::ZERO,
+    })
 }
 
 fn insert(core: &Core, function: &Function, make: impl FnOnce(&Facts) -> Code) -> Result<u64, Error> {

@@ -29,7 +29,7 @@ pub struct Description {
     pub contract: Contract,
     /// The BLAKE3 hash of its binary code, in hexadecimal; none for native handlers.
     pub hash: Option<String>,
-    /// How long compiling and linking took; zero for native handlers.
+    /// How long compiling took, or finding what was compiled before; zero for native handlers.
     pub compile_time: Duration,
     /// How many events may run at once.
     pub concurrency: u32,
@@ -77,6 +77,10 @@ pub struct RuntimeStats {
     pub memory_taken: u64,
     /// Events that wait for a place.
     pub waiting: usize,
+    /// How many programs are mapped, counted once for each shard.
+    pub loaded: usize,
+    /// How many may stay mapped while nobody uses them.
+    pub most_loaded: usize,
 }
 
 pub(super) fn functions(core: &Core) -> Vec<FunctionInfo> {
@@ -98,6 +102,8 @@ pub(super) fn runtime(core: &Core) -> RuntimeStats {
         memory: total.pages() * PAGE,
         memory_taken: out.pages() * PAGE,
         waiting: core.room.waiting(),
+        loaded: core.vault.mappings.count(),
+        most_loaded: core.vault.mappings.most(),
     }
 }
 
@@ -122,7 +128,7 @@ pub(super) fn describe(deployment: &Deployment<Code>) -> Description {
     let (contract, hash, compile_time) = match &deployment.callee {
         Code::Wasm(sandbox) => {
             let program = sandbox.program();
-            (program.contract(), Some(program.hash().to_string()), program.compiled_in())
+            (program.findings().contract, Some(program.hash()), sandbox.took())
         }
         Code::Native(_) => (Contract::Native, None, Duration::ZERO),
     };

@@ -5,6 +5,7 @@ mod core;
 mod deploy;
 mod handler;
 mod info;
+mod precompile;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use self::core::Core;
 pub use self::deploy::Deployed;
 pub use self::handler::Handler;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
+pub use self::precompile::{PrecompileOptions, precompile};
 use crate::error::Error;
 use crate::function::Function;
 use crate::invoke::{Route, Way, drain, unknown};

@@ -4,7 +4,10 @@
 //! each shard, and each is built for all places of the runtime, so that its allocator can never run out
 //! whichever threads the guests are made on.
 
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 use crate::limits::MIB;
@@ -32,7 +35,7 @@ pub(crate) struct EngineOptions {
 }
 
 /// Whether code needs the component model's concurrency, which costs every other guest 5 us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Plain,
     Concurrent,
@@ -52,6 +55,7 @@ pub(crate) struct Engines {
     allocation: Allocation,
     plain: Vec<OnceLock<Shard>>,
     concurrent: Vec<OnceLock<Shard>>,
+    fingerprint: OnceLock<[u8; 32]>,
 }
 
 /// One engine with its linkers.
@@ -69,6 +73,7 @@ impl Engines {
             allocation: Allocation::Pooled,
             plain: (0..shards).map(|_| OnceLock::new()).collect(),
             concurrent: (0..shards).map(|_| OnceLock::new()).collect(),
+            fingerprint: OnceLock::new(),
         };
         if let Err(refused) = engines.shard(Kind::Plain, 0) {
             engines.allocation = Allocation::OnDemand;
@@ -109,6 +114,19 @@ impl Engines {
     /// Makes an engine that only compiles: same code, no room for guests.
     pub(crate) fn compiler(&self, kind: Kind) -> Result<wasmtime::Engine, ErrorKind> {
         wasmtime::Engine::new(&self.codegen(kind)).map_err(refused)
+    }
+
+    /// Returns what compiled code depends on beside its source: this library, the engine, its settings, the machine.
+    ///
+    /// What one kind is compiled with follows from the options, as it does for the other.
+    pub(crate) fn fingerprint(&self) -> Result<[u8; 32], ErrorKind> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(*known);
+        }
+        let compiler = self.compiler(Kind::Plain)?;
+        let mut print = Print(blake3::Hasher::new());
+        (env!("CARGO_PKG_VERSION"), compiler.precompile_compatibility_hash()).hash(&mut print);
+        Ok(*self.fingerprint.get_or_init(|| *print.0.finalize().as_bytes()))
     }
 
     /// Moves every engine's epoch by one tick, so that spinning guests look at their deadlines.
@@ -177,6 +195,19 @@ impl Engines {
     }
 }
 
+/// Turns what can be hashed into bytes that are the same in every process.
+struct Print(blake3::Hasher);
+
+impl Hasher for Print {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
 fn shards(options: &EngineOptions) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut shards = options.shards.unwrap_or_else(|| cores.min(MOST_SHARDS)).max(1);
@@ -213,8 +244,9 @@ mod tests {
         for kind in [Kind::Plain, Kind::Concurrent] {
             let compiler = engines.compiler(kind).unwrap();
             let code = Artifact::compile(&compiler, Shape::Module, b"\0asm\x01\0\0\0").unwrap();
+            let code = Artifact::of_bytes(code);
             for lane in 0..2 {
-                code.load(&engines.shard(kind, lane).unwrap().engine).unwrap();
+                code.load(Shape::Module, &engines.shard(kind, lane).unwrap().engine).unwrap();
             }
         }
     }

@@ -12,8 +12,8 @@ use crate::event::{Event, Response};
 use crate::report::Report;
 use crate::wasm::contract::{Contract, Exports, give_wasi};
 use crate::wasm::fault::{Fault, Refused, explain};
+use crate::wasm::linked::Linked;
 use crate::wasm::meter::{Meter, on_tick};
-use crate::wasm::program::Linked;
 use crate::wasm::state::{Exchange, MOST_RESOURCES, State};
 
 /// One live sandbox.
@@ -181,16 +181,16 @@ impl Unmade {
 
 async fn instantiate(linked: &Linked, store: &mut Store<State>) -> wasmtime::Result<Exports> {
     // A command gets its own with the event.
-    if linked.imports_wasi && linked.code.contract() != Contract::Command {
+    if linked.imports_wasi && linked.mapped.code.contract() != Contract::Command {
         give_wasi(store.data_mut(), &linked.recipe)?;
     }
-    linked.code.instantiate(store).await
+    linked.mapped.code.instantiate(store).await
 }
 
 fn new_store(linked: &Arc<Linked>, granted: u64, deadline: Instant) -> Store<State> {
     let limits = &linked.recipe.limits;
     let meter = Meter::new(limits.memory, limits.table_elements, granted);
-    let mut store = Store::new(&linked.engine, State::new(Arc::clone(linked), meter, deadline));
+    let mut store = Store::new(&linked.mapped.engine, State::new(Arc::clone(linked), meter, deadline));
     store.limiter(|state| state);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(on_tick);

@@ -1,9 +1,9 @@
 //! A function's guests behind their pool: takes an event to one of them and brings the answer back.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -12,26 +12,33 @@ use crate::body::Writer;
 use crate::call::Call;
 use crate::clock::{Cut, Face};
 use crate::context::Facts;
+use crate::errand;
 use crate::error::{ErrorKind, Phase};
 use crate::event::{Event, Response};
 use crate::limits::PAGE;
 use crate::pool::{Lease, Pool, Seat, Vacancy};
 use crate::report::Start;
-use crate::wasm::engine::Engines;
 use crate::wasm::fault::Fault;
 use crate::wasm::guest::{Guest, Occasion, Unmade};
-use crate::wasm::program::{Linked, Program, Recipe};
+use crate::wasm::linked::{Linked, Slot};
+use crate::wasm::program::{Mapped, Program};
+use crate::wasm::recipe::Recipe;
 use crate::wasm::supervise::Watch;
+use crate::wasm::vault::{Found, Vault};
 
 /// A function's guests behind their pool.
 pub(crate) struct Sandbox {
-    engines: Arc<Engines>,
-    program: Program,
+    vault: Arc<Vault>,
+    program: Arc<Program>,
     recipe: Arc<Recipe>,
     facts: Arc<Facts>,
     surroundings: Surroundings,
     pool: Arc<Pool<Box<Guest>>>,
-    linked: Box<[OnceLock<Arc<Linked>>]>,
+    slots: Box<[Arc<Slot>]>,
+    /// Held by the event that has the code mapped, so that others wait for it.
+    mapping: tokio::sync::Mutex<()>,
+    /// How long deploying it took.
+    took: Duration,
     /// How many pages a guest has when it is new, as the last one had.
     first_pages: AtomicU64,
 }
@@ -48,18 +55,33 @@ pub(crate) struct Surroundings {
 
 impl Sandbox {
     pub(crate) fn new(
-        engines: Arc<Engines>,
-        program: Program,
+        vault: Arc<Vault>,
+        found: Found,
         recipe: Recipe,
         facts: Arc<Facts>,
         (surroundings, pool): (Surroundings, Arc<Pool<Box<Guest>>>),
     ) -> Self {
-        let linked = (0..engines.shards()).map(|_| OnceLock::new()).collect();
+        let Found { program, mapped, took, .. } = found;
         // What is known before the first guest is a bound: its largest memory, times its memories. It has no more
         // than its limit, nor than there is.
         let most = (recipe.limits.memory / PAGE).min(surroundings.room.total().pages());
-        let first_pages = AtomicU64::new(program.need().pages().min(most));
-        Self { engines, program, recipe: Arc::new(recipe), facts, surroundings, pool, linked, first_pages }
+        let first_pages = AtomicU64::new(program.findings().need().pages().min(most));
+        let sandbox = Self {
+            slots: (0..vault.engines.shards()).map(|_| Arc::default()).collect(),
+            mapping: tokio::sync::Mutex::default(),
+            recipe: Arc::new(recipe),
+            vault,
+            program,
+            took,
+            facts,
+            surroundings,
+            pool,
+            first_pages,
+        };
+        if let Some((mapped, lane)) = mapped {
+            sandbox.link(mapped, lane);
+        }
+        sandbox
     }
 
     pub(crate) fn pool(&self) -> &Pool<Box<Guest>> {
@@ -68,6 +90,10 @@ impl Sandbox {
 
     pub(crate) fn program(&self) -> &Program {
         &self.program
+    }
+
+    pub(crate) fn took(&self) -> Duration {
+        self.took
     }
 
     /// Serves one event; the caller holds its permit.
@@ -83,7 +109,7 @@ impl Sandbox {
         lane: usize,
     ) -> Result<Response, ErrorKind> {
         let tenant = call.context.tenant_key().clone();
-        let need = Amount::new(self.program.need().units(), self.first_pages.load(Relaxed));
+        let need = Amount::new(self.program.findings().need().units(), self.first_pages.load(Relaxed));
         let seat = match self.pool.try_checkout(&tenant, lane, need) {
             Some(seat) => seat,
             None => self.seat(call, lane, need).await?,
@@ -134,9 +160,18 @@ impl Sandbox {
         started: Instant,
         lane: usize,
     ) -> Result<(Lease<'a, Box<Guest>>, Instant), ErrorKind> {
-        let (linked, mapped) = self.linked(lane)?;
-        call.report.start = Some(if mapped { Start::Cold } else { Start::Fresh });
         let deadline = call.deadline(started, self.recipe.limits.init_timeout);
+        let now = self.vault.mappings.time(started);
+        let linked = match self.slots[lane % self.slots.len()].take(now) {
+            Some(linked) => {
+                call.report.start = Some(Start::Fresh);
+                linked
+            }
+            None => {
+                call.report.start = Some(Start::Cold);
+                self.map(call, (started, deadline), lane).await?
+            }
+        };
         let granted = vacancy.granted();
         let ended = {
             let occasion =
@@ -205,25 +240,52 @@ impl Sandbox {
         Watch { face: &self.surroundings.face, io: self.surroundings.io.as_ref(), lane, deadline }
     }
 
-    /// Returns the code of this thread's shard; tells whether it had to be mapped first.
-    fn linked(&self, lane: usize) -> Result<(Arc<Linked>, bool), ErrorKind> {
-        let slot = &self.linked[lane % self.linked.len()];
-        if let Some(linked) = slot.get() {
-            return Ok((Arc::clone(linked), false));
+    /// Maps the code on this thread's shard, for this event and those that come after.
+    async fn map(
+        &self,
+        call: &Call,
+        (started, deadline): (Instant, Instant),
+        lane: usize,
+    ) -> Result<Arc<Linked>, ErrorKind> {
+        let mapping = pin!(self.map_once(lane));
+        match self.surroundings.face.race(deadline, mapping).await {
+            Ok(mapped) => mapped,
+            Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
+            Err(Cut::Deadline) => Err(call.timed_out(Phase::Init, started, deadline)),
         }
-        let mapped = self.program.code(&self.engines, lane)?;
-        let linked = Linked {
-            code: mapped.code,
-            engine: mapped.engine,
+    }
+
+    async fn map_once(&self, lane: usize) -> Result<Arc<Linked>, ErrorKind> {
+        let _mine = self.mapping.lock().await;
+        let slot = &self.slots[lane % self.slots.len()];
+        if let Some(linked) = slot.take(self.vault.mappings.time(Instant::now())) {
+            return Ok(linked);
+        }
+        let (vault, program, facts) =
+            (Arc::clone(&self.vault), Arc::clone(&self.program), Arc::clone(&self.facts));
+        // On a thread of its own: it reads the whole file, and compiles it again if that is damaged.
+        let mapped = errand::run("fnhost-map", move || program.map(&vault, &facts.name, lane)).await?;
+        let lost = || ErrorKind::Engine { reason: "mapping the code panicked; report it".into() };
+        Ok(self.link(mapped.ok_or_else(lost)??, lane))
+    }
+
+    fn link(&self, mapped: Arc<Mapped>, lane: usize) -> Arc<Linked> {
+        let linked = Arc::new(Linked {
+            mapped,
             recipe: Arc::clone(&self.recipe),
             facts: Arc::clone(&self.facts),
             face: Arc::clone(&self.surroundings.face),
             room: Arc::clone(&self.surroundings.room),
-            imports_wasi: self.program.imports_wasi(),
-            is_quiet: self.program.is_quiet(),
+            imports_wasi: self.program.findings().imports_wasi,
+            is_quiet: self.program.findings().is_quiet,
             fuel: self.surroundings.fuel,
-        };
-        Ok((Arc::clone(slot.get_or_init(|| Arc::new(linked))), mapped.anew))
+        });
+        let (slot, mappings) = (&self.slots[lane % self.slots.len()], &self.vault.mappings);
+        slot.put(&linked, mappings.time(Instant::now()));
+        if let Some(expiry) = mappings.filled(slot) {
+            self.pool.keeper().expect(expiry);
+        }
+        linked
     }
 
     /// Remembers what a new guest takes, so that the next one asks for no more.

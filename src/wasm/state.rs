@@ -13,9 +13,9 @@ use crate::context::Context;
 use crate::error::Failure;
 use crate::event::Event;
 use crate::wasm::census::MOST_INSTANCES;
+use crate::wasm::linked::Linked;
 use crate::wasm::log::{Log, SharedLog};
 use crate::wasm::meter::Meter;
-use crate::wasm::program::Linked;
 
 /// Resources of WASI that a guest may hold at once.
 pub(crate) const MOST_RESOURCES: usize = 1_000;
@@ -75,7 +75,7 @@ impl State {
 
     /// Gives the guest what it imports of WASI.
     pub(crate) fn set_wasi(&mut self, builder: &mut WasiCtxBuilder) {
-        self.wasi = if self.linked.code.is_module() { Wasi::p1(builder) } else { Wasi::p2(builder) };
+        self.wasi = if self.linked.mapped.code.is_module() { Wasi::p1(builder) } else { Wasi::p2(builder) };
     }
 
     /// Returns the milliseconds left of the phase that runs now.

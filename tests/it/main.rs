@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod cache;
 mod cancellation;
 mod contracts;
 mod deadlines;
@@ -13,6 +14,7 @@ mod isolation;
 mod kit;
 mod lifecycle;
 mod limits;
+mod loading;
 mod memory_bound;
 mod overload;
 mod reports;

@@ -176,6 +176,10 @@ impl Code {
         Ok(Self { pre, handle, init })
     }
 
+    pub(crate) fn has_init(&self) -> bool {
+        self.init.is_some()
+    }
+
     pub(crate) fn check_init(&self, export: &str) -> Result<(), String> {
         match self.pre.component().get_export(None, export) {
             Some((ComponentItem::ComponentFunc(ty), _))

@@ -9,6 +9,7 @@ mod stdio;
 use std::fmt;
 use std::pin::Pin;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Store;
 
 use crate::body::Writer;
@@ -16,11 +17,12 @@ use crate::error::ErrorKind;
 use crate::event::{Event, Response};
 use crate::wasm::artifact::Loaded;
 use crate::wasm::engine::Shard;
-use crate::wasm::program::Recipe;
+use crate::wasm::recipe::Recipe;
 use crate::wasm::state::State;
 
 /// The contract that a function's code speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Contract {
     /// A component that exports `fnhost:function/handler`.
@@ -91,6 +93,15 @@ impl Code {
             Self::Function(_) => Contract::Function,
             Self::Command(_) => Contract::Command,
             Self::Bytes(_) => Contract::Bytes,
+        }
+    }
+
+    /// Tells whether it has an init of its contract's.
+    pub(crate) fn has_init(&self) -> bool {
+        match self {
+            Self::Function(code) => code.has_init(),
+            Self::Bytes(code) => code.has_init(),
+            Self::Command(_) => false,
         }
     }
 

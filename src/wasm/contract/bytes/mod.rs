@@ -53,6 +53,10 @@ impl Code {
         Ok(Self { pre, has_free: has(FREE), has_init: has(INIT), has_initialize: has(INITIALIZE) })
     }
 
+    pub(crate) fn has_init(&self) -> bool {
+        self.has_init
+    }
+
     pub(crate) fn check_init(&self, export: &str) -> Result<(), String> {
         let results = match self.pre.module().get_export(export) {
             Some(ExternType::Func(ty)) if ty.params().len() == 0 => {

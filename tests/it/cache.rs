@@ -1,0 +1,308 @@
+//! The artifact cache: what a second process finds, and what no damage can make it run.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use fnhost::{ErrorKind, Function, Origin, PrecompileOptions, Runtime, Start, precompile};
+
+use crate::kit::{ANSWER_BODY, Dice, ECHO, JSON, ask, deploy, module, refused, says, send, small};
+
+/// A folder of a test's own, removed when it ends.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("fnhost-it-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+        Self(std::env::temp_dir().join(name))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn runtime(&self) -> Runtime {
+        small().cache_dir(&self.0).build().expect("a runtime with a cache folder")
+    }
+
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let Ok(files) = fs::read_dir(&self.0) else { return Vec::new() };
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Answers its own name, so that one artifact is told from another.
+fn answering(name: &str) -> String {
+    let len = name.len();
+    module(
+        &format!(r#"(data (i32.const 8) "{name}")"#),
+        &format!("(i64.const {})", (8_u64 << 32) | len as u64),
+    )
+}
+
+fn origin(runtime: &Runtime, name: &str, code: impl fnhost::IntoCode) -> Origin {
+    runtime.block_on(runtime.deploy(Function::wasm(name, code))).expect("it deploys").origin()
+}
+
+fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o400)).unwrap();
+}
+
+#[test]
+fn the_second_runtime_finds_what_the_first_compiled() {
+    let folder = Folder::new();
+    for (expected, handler) in [(Origin::Compiled, "one"), (Origin::Loaded, "two")] {
+        let runtime = folder.runtime();
+        assert_eq!(origin(&runtime, handler, JSON), expected);
+        assert_eq!(origin(&runtime, "twin", JSON), Origin::Loaded, "the same code once more");
+        let answer = send(&runtime.handler(handler).unwrap(), "t", r#"{"name":"Ada"}"#).unwrap();
+        assert_eq!(answer.report().start, Some(Start::Cold), "it is mapped by its first event");
+    }
+}
+
+#[test]
+fn other_settings_of_the_engine_are_other_artifacts() {
+    let folder = Folder::new();
+    assert_eq!(origin(&folder.runtime(), "echo", ECHO), Origin::Compiled);
+    let metered = small().cache_dir(folder.path()).fuel(true).build().unwrap();
+    assert_eq!(origin(&metered, "echo", ECHO), Origin::Compiled);
+    assert_eq!(origin(&folder.runtime(), "echo", ECHO), Origin::Loaded);
+}
+
+#[test]
+fn what_deploying_refuses_is_refused_from_the_cache_too() {
+    let folder = Folder::new();
+    for _ in 0..2 {
+        let runtime = folder.runtime();
+        let greedy = Function::wasm("greedy", module("(table 200 funcref)", ANSWER_BODY)).table_elements(100);
+        assert_eq!(refused(&runtime, greedy).kind().name(), "table-exceeded");
+        let wrong = Function::wasm("wrong", ECHO).init_export("nothing");
+        says(&refused(&runtime, wrong), &["nothing", "init_export"]);
+    }
+}
+
+#[test]
+fn any_damage_to_any_file_is_made_good_and_never_run() {
+    let folder = Folder::new();
+    let (a, b) = (answering("aaaa"), answering("bbbb"));
+    let mut dice = Dice::new(7);
+    both_answer(&folder, &a, &b);
+    let count = folder.files().len();
+    assert_eq!(count, 4, "two artifacts and two sources");
+    for round in 0..160 {
+        let file = &folder.files()[round % count];
+        match round / count % 4 {
+            0 => rewrite(file, |bytes| {
+                let at = dice.roll(bytes.len() as u64) as usize;
+                bytes[at] ^= 1 << dice.roll(8);
+            }),
+            1 => rewrite(file, |bytes| bytes.truncate(dice.roll(bytes.len() as u64) as usize)),
+            2 => rewrite(file, |bytes| bytes.extend([0; 100])),
+            _ => {
+                let other = &folder.files()[(round + 1) % count];
+                let aside = folder.path().join("aside");
+                fs::rename(file, &aside).unwrap();
+                fs::rename(other, file).unwrap();
+                fs::rename(&aside, other).unwrap();
+            }
+        }
+        both_answer(&folder, &a, &b);
+    }
+}
+
+/// Deploys both to a runtime of their own, and sees that each answers as itself.
+fn both_answer(folder: &Folder, a: &str, b: &str) {
+    let runtime = folder.runtime();
+    for (name, code) in [("aaaa", a), ("bbbb", b)] {
+        assert_eq!(ask(&deploy(&runtime, Function::wasm(name, code)), "t", ""), name);
+    }
+}
+
+#[test]
+fn damage_after_deployment_is_made_good_by_the_event_that_maps() {
+    let folder = Folder::new();
+    let runtime = folder.runtime();
+    let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")));
+    for file in folder.files() {
+        let is_source = fs::read(&file).unwrap().starts_with(b"\0asm");
+        if !is_source {
+            rewrite(&file, |bytes| bytes[5_000] ^= 1);
+        }
+    }
+    assert_eq!(ask(&handler, "t", ""), "aaaa");
+    let reason = send(&handler, "t", "").unwrap();
+    assert_eq!(reason.report().start, Some(Start::Fresh));
+}
+
+#[test]
+fn a_folder_that_is_emptied_says_so_at_the_event_that_would_map() {
+    let folder = Folder::new();
+    let runtime = folder.runtime();
+    let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")));
+    folder.files().iter().for_each(|file| fs::remove_file(file).unwrap());
+    let error = send(&handler, "t", "").unwrap_err();
+    says(&error, &["gone from the cache folder", "deploy it again"]);
+    assert!(matches!(error.kind(), ErrorKind::Engine { .. }));
+    assert_eq!(ask(&deploy(&runtime, Function::wasm("aaaa", answering("aaaa"))), "t", ""), "aaaa");
+}
+
+#[test]
+fn a_folder_that_takes_nothing_makes_deploying_slower_and_never_wrong() {
+    let folder = Folder::new();
+    let runtime = folder.runtime();
+    fs::remove_dir(folder.path()).unwrap();
+    let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")));
+    assert_eq!(ask(&handler, "t", ""), "aaaa");
+}
+
+#[test]
+fn a_folder_that_is_not_ours_alone_is_refused_when_the_runtime_is_built() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path()).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
+    let error = small().cache_dir(folder.path()).build().unwrap_err();
+    says(&error, &["invalid configuration", "mode 770", "make it 700"]);
+}
+
+#[test]
+fn many_deployments_of_the_same_code_compile_once() {
+    let folder = Folder::new();
+    for runtime in [folder.runtime(), small().build().unwrap()] {
+        let origins: Vec<Origin> = std::thread::scope(|scope| {
+            let deploying: Vec<_> = (0..6)
+                .map(|number| {
+                    let runtime = &runtime;
+                    scope.spawn(move || origin(runtime, &format!("json-{number}"), JSON))
+                })
+                .collect();
+            deploying.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let compiled = origins.iter().filter(|origin| **origin == Origin::Compiled).count();
+        assert_eq!(compiled, 1, "{origins:?}");
+    }
+}
+
+#[test]
+fn the_bound_holds_and_what_is_deployed_is_not_evicted() {
+    let folder = Folder::new();
+    let size = {
+        let _kept = deploy(&folder.runtime(), Function::wasm("first", answering("first")));
+        folder.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum::<u64>()
+    };
+    let bound = size * 7 / 2;
+    let runtime = small().cache_dir(folder.path()).cache_size(bound).build().unwrap();
+    let first = deploy(&runtime, Function::wasm("first", answering("first")));
+    for number in 100..120 {
+        let name = format!("f-{number}");
+        deploy(&runtime, Function::wasm(name.as_str(), answering(&name)));
+        runtime.block_on(runtime.remove(&name)).unwrap();
+    }
+    let total: u64 = folder.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    assert!(total <= bound, "{total} of {bound}");
+    assert_eq!(ask(&first, "t", ""), "first");
+}
+
+#[test]
+#[expect(unsafe_code, reason = "the test vouches for what it has compiled itself")]
+fn precompiled_code_runs_and_anything_else_is_refused() {
+    let code = answering("ahead");
+    let compiled = precompile(code.as_str(), &PrecompileOptions::new()).unwrap();
+    // SAFETY: it was made one line above, or is refused.
+    let function = |bytes: &[u8]| unsafe { Function::precompiled("ahead", bytes.to_vec()) };
+    let runtime = small().build().unwrap();
+    let deployed = runtime.block_on(runtime.deploy(function(&compiled))).unwrap();
+    assert_eq!(deployed.origin(), Origin::Precompiled);
+    let from_source = runtime.block_on(runtime.deploy(Function::wasm("source", code))).unwrap();
+    assert_eq!(deployed.hash(), from_source.hash());
+    assert_eq!(ask(&runtime.handler("ahead").unwrap(), "t", ""), "ahead");
+    let mut damaged = compiled.clone();
+    damaged[5_000] ^= 1;
+    for wrong in [&damaged[..], &compiled[..100], b"", b"\0asm"] {
+        says(&refused(&runtime, function(wrong)), &["precompiled code of \"ahead\" cannot be used", "again"]);
+    }
+    let metered = small().fuel(true).build().unwrap();
+    says(&refused(&metered, function(&compiled)), &["another engine", "options of this runtime"]);
+    let fueled = precompile(answering("ahead"), &PrecompileOptions::new().fuel(true)).unwrap();
+    assert_eq!(ask(&deploy(&metered, function(&fueled)), "t", ""), "ahead");
+    assert!(precompile("(module)", &PrecompileOptions::new()).is_err());
+}
+
+const WRITER: &str = "cache::a_writer_that_is_killed_leaves_nothing_that_is_run";
+
+/// A process that does nothing but deploy into the folder.
+fn writer(folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([WRITER, "--exact", "--nocapture", "--test-threads=1"])
+        .env("FNHOST_TEST_WRITES", folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn numbered(number: u64) -> String {
+    answering(&format!("number {number}"))
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_nothing_that_is_run() {
+    if let Ok(folder) = std::env::var("FNHOST_TEST_WRITES") {
+        let runtime = small().cache_dir(folder).build().unwrap();
+        for number in (0..40).cycle() {
+            deploy(&runtime, Function::wasm("f", numbered(number)));
+            runtime.block_on(runtime.remove("f")).unwrap();
+        }
+    }
+    let folder = Folder::new();
+    let mut dice = Dice::new(3);
+    for _ in 0..15 {
+        let mut child = writer(folder.path());
+        let seen = folder.files().len();
+        // Killed while it writes, wherever that is.
+        while folder.files().len() == seen && seen < 80 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(dice.roll(30_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        folder.files().iter().filter(|_| dice.roll(3) == 0).for_each(|file| drop(fs::remove_file(file)));
+    }
+    let runtime = folder.runtime();
+    for number in 0..40 {
+        let name = format!("f-{number}");
+        let handler = deploy(&runtime, Function::wasm(name, numbered(number)));
+        assert_eq!(ask(&handler, "t", ""), format!("number {number}"));
+    }
+}
+
+#[test]
+fn processes_that_deploy_at_once_are_all_right() {
+    let folder = Folder::new();
+    let mut writers = [writer(folder.path()), writer(folder.path())];
+    let runtime = folder.runtime();
+    for number in (0..40).chain(0..40) {
+        let handler = deploy(&runtime, Function::wasm("f", numbered(number)));
+        assert_eq!(ask(&handler, "t", ""), format!("number {number}"));
+    }
+    for writer in &mut writers {
+        assert!(writer.try_wait().unwrap().is_none(), "it failed");
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+    }
+}

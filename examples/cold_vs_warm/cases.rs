@@ -64,7 +64,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
     let entries = fs::read_dir(folder).map_err(refused)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| Ok(entry?.path())).collect::<Result<_, _>>().map_err(refused)?;
-    paths.sort();
+    // By name without ending: `a.wasm` before `a-b.wasm`.
+    paths.sort_by_key(|path| path.with_extension(""));
     for path in paths {
         let is_built = path.file_name().is_some_and(|name| name == "target" || name == "node_modules");
         if path.is_dir() && !is_built {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fnhost::{Contract, Failure, Function, Handler, Isolation, Runtime};
+use fnhost::{Contract, Failure, Function, Handler, Isolation, Origin, Runtime};
 use serde_json::{Value, json};
 
 use crate::Problem;
@@ -64,9 +64,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    pub(crate) fn deploy(case: &Case, way: Way, _cache: &Path) -> Result<Self, Problem> {
+    /// Deploys with a cache in a place, which may be empty.
+    pub(crate) fn deploy(case: &Case, way: Way, place: &Path) -> Result<Self, Problem> {
         let started = Instant::now();
-        let runtime = Runtime::builder().places(64 + 2 * cores() as u32).build()?;
+        // The library makes the cache's folder itself, for this user alone.
+        let builder = Runtime::builder().cache_dir(place.join("cache"));
+        let runtime = builder.places(64 + 2 * cores() as u32).build()?;
         let runtime_took = started.elapsed();
         let function = function(case, way);
         let started = Instant::now();
@@ -77,7 +80,7 @@ impl Subject {
             handler: runtime.handler(deployed.name())?,
             contract: deployed.contract(),
             kept: Kept::Nothing,
-            was_loaded: false,
+            was_loaded: deployed.origin() == Origin::Loaded,
             _runtime: runtime,
         })
     }

@@ -105,7 +105,7 @@ impl Visit<'_> {
 
     fn load(&mut self, cache: &Folder) -> Result<(), Problem> {
         self.progress.stage(Stage::Load);
-        let (mut times, started) = (Vec::new(), Instant::now());
+        let (mut times, mut firsts, started) = (Vec::new(), Vec::new(), Instant::now());
         while times.len() < LEAST || started.elapsed() < self.share(LOAD) && times.len() < MOST_STARTS {
             let subject = Subject::deploy(self.case, Way::Plain, cache.path())?;
             if !subject.was_loaded {
@@ -113,8 +113,13 @@ impl Visit<'_> {
                 return Ok(());
             }
             times.push(subject.deploy_took);
+            let sent = Instant::now();
+            if subject.handler.invoke_blocking(self.case.event.clone()).is_ok() {
+                firsts.push(sent.elapsed());
+            }
         }
         self.add(Stage::Load, times, None);
+        self.add(Stage::Cold, firsts, None);
         Ok(())
     }
 
@@ -138,8 +143,7 @@ impl Visit<'_> {
     }
 
     fn start_processes(&self, cache: &Folder, way: Way) -> Result<Vec<FirstEvent>, Problem> {
-        let place = Folder::new()?;
-        let event = place.path().join("event.json");
+        let event = cache.path().join("event.json");
         std::fs::write(&event, serde_json::to_string(&self.case.event)?)
             .map_err(|error| format!("the event cannot be written to {}: {error}", event.display()))?;
         let start = || first_event::start(self.case, &event, way, cache.path());

@@ -13,6 +13,15 @@ const STYLE: &str = include_str!("report.css");
 const MARKS: [(Shape, &str); 4] =
     [(Shape::Circle, "median"), (Shape::Bar, "p95"), (Shape::Diamond, "p99"), (Shape::Ring, "highest")];
 
+const AXES: &str = "Every axis of times is logarithmic: a step from one label to the next is the same factor. A \
+    percentile is a time that was measured; it is left out where there are too few samples for it to be more than the \
+    slowest one. Times are what the caller waits for, from sending the event to having the answer. Files had been read \
+    before, so that none comes from a disk.";
+
+const PARTS: &str = "Setup, init and handler are what the report of each event says: making the sandbox, its init, and \
+    the handler itself. What is left of the total is what the caller pays around them. Nothing was dropped: the highest \
+    time may be that of a machine that was busy with something else.";
+
 /// Writes the whole report.
 pub(crate) fn html(machine: &Machine, all: &[Findings]) -> String {
     let mut page = String::new();
@@ -28,7 +37,10 @@ pub(crate) fn html(machine: &Machine, all: &[Findings]) -> String {
         page += "<p class=\"warning\">This is no release build: its times say nothing about fnhost.</p>\n";
     }
     summary(&mut page, all);
+    page += "<section class=\"pair\">\n";
+    glance(&mut page, all);
     how_to_read(&mut page, all);
+    page += "</section>\n";
     all.iter().enumerate().for_each(|(i, findings)| guest(&mut page, i, findings));
     page + "</main>\n</body>\n</html>\n"
 }
@@ -49,21 +61,23 @@ fn summary(page: &mut String, all: &[Findings]) {
         row(page, &head, about.iter().chain(&times).chain(&rates));
     }
     *page += "</tbody>\n</table></div>\n";
-    if all.len() > 1 {
-        *page += "<h3 style=\"margin-top:18px\">At a glance</h3>\n<ul class=\"legend\">\n";
-        for (stage, shape) in DOTS {
-            key(page, &plot::sample(shape, stage.family().class()), stage.label());
-        }
-        let _ = write!(page, "</ul>\n{}", plot::overview(all));
-    }
     *page += "</section>\n";
 }
 
+/// One plot for all guests, if there are several.
+fn glance(page: &mut String, all: &[Findings]) {
+    if all.len() < 2 {
+        return;
+    }
+    *page += "<div><h2>At a glance</h2>\n<ul class=\"legend\">\n";
+    for (stage, shape) in DOTS {
+        key(page, &plot::sample(shape, stage.family().class()), stage.label());
+    }
+    let _ = write!(page, "</ul>\n{}</div>\n", plot::overview(all));
+}
+
 fn how_to_read(page: &mut String, all: &[Findings]) {
-    *page += "<section>\n<header><h2>How to read this</h2></header>\n\
-        <p>Every axis of times is logarithmic: a step from one label to the next is the same factor. A percentile is a \
-        time that was measured; it is left out where there are too few samples for it to be more than the slowest one. \
-        Times are what the caller waits for, from sending the event to having the answer.</p>\n<dl>\n";
+    let _ = writeln!(page, "<div><h2>How to read this</h2>\n<p>{AXES}</p>\n<dl>");
     let mut known: Vec<Stage> = Vec::new();
     for stage in all.iter().flat_map(|findings| &findings.rows).map(|row| row.stage) {
         if !known.contains(&stage) {
@@ -73,9 +87,7 @@ fn how_to_read(page: &mut String, all: &[Findings]) {
     for stage in known {
         let _ = writeln!(page, "<dt>{}</dt><dd>{}</dd>", stage.label(), stage.meaning());
     }
-    *page += "</dl>\n<p>Setup, init and handler are what the report of each event says: making the sandbox, its init, \
-        and the handler itself. What is left of the total is what the caller pays around them. Nothing was dropped: the \
-        highest time may be that of a machine that was busy with something else.</p>\n</section>\n";
+    let _ = writeln!(page, "</dl>\n<p>{PARTS}</p>\n</div>");
 }
 
 fn guest(page: &mut String, number: usize, findings: &Findings) {

@@ -9,6 +9,7 @@ use crate::stats::Samples;
 pub(crate) enum Stage {
     Compile,
     Load,
+    Cold,
     Process,
     ProcessWarm,
     Fresh,
@@ -37,6 +38,7 @@ impl Stage {
         match self {
             Self::Compile => "compile",
             Self::Load => "load from cache",
+            Self::Cold => "first event",
             Self::Process => "new process",
             Self::ProcessWarm => "new process, warm snapshot",
             Self::Fresh => "fresh",
@@ -52,7 +54,7 @@ impl Stage {
     pub(crate) fn family(self) -> Family {
         match self {
             Self::Compile => Family::Compile,
-            Self::Load => Family::Load,
+            Self::Load | Self::Cold => Family::Load,
             Self::Process | Self::ProcessWarm => Family::Process,
             Self::Fresh | Self::PacedFresh => Family::Fresh,
             Self::FreshInit | Self::FreshWarm => Family::Snapshot,
@@ -63,7 +65,10 @@ impl Stage {
 
     /// Whether it is a second one of its family, which is drawn dashed.
     pub(crate) fn is_variant(self) -> bool {
-        matches!(self, Self::ProcessWarm | Self::PacedFresh | Self::FreshInit | Self::PreparedWarm)
+        matches!(
+            self,
+            Self::Cold | Self::ProcessWarm | Self::PacedFresh | Self::FreshInit | Self::PreparedWarm
+        )
     }
 
     /// Whether it is an event in a process that is there, of which there are many.
@@ -77,7 +82,8 @@ impl Stage {
             Self::Compile => {
                 "deploying with an empty cache: reading, compiling, linking, keeping the artifact"
             }
-            Self::Load => "deploying with the artifact in the cache, in a runtime of its own",
+            Self::Load => "deploying with the artifact in the cache, in a new runtime",
+            Self::Cold => "the first event after loading: the code is mapped, and a new sandbox made",
             Self::Process => "from starting a process to its first answer, with the artifact in the cache",
             Self::ProcessWarm => "the same with a snapshot that is taken after a sample event",
             Self::Fresh => "an event in a new sandbox that runs its own init, one event after the other",

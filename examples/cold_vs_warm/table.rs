@@ -6,9 +6,10 @@ use crate::results::{Findings, Row, Stage};
 use crate::stats::{self, Percentile};
 
 /// The columns of the last table: medians, and events in a second.
-pub(crate) const SUMMARY: [(Stage, &str); 8] = [
+pub(crate) const SUMMARY: [(Stage, &str); 9] = [
     (Stage::Compile, "compile"),
     (Stage::Load, "load"),
+    (Stage::Cold, "first"),
     (Stage::Process, "process"),
     (Stage::Fresh, "fresh"),
     (Stage::FreshWarm, "snapshot"),
@@ -17,8 +18,9 @@ pub(crate) const SUMMARY: [(Stage, &str); 8] = [
     (Stage::Reused, "reused"),
 ];
 
-const LABEL: usize = 31;
-const CELL: usize = 10;
+/// Widths of a name and a cell: of one guest, where a stage has a long name, and of all, where there are many cells.
+const ONE: (usize, usize) = (31, 10);
+const ALL: (usize, usize) = (18, 9);
 
 /// What is known of one guest.
 pub(crate) fn guest(findings: &Findings) -> String {
@@ -27,8 +29,8 @@ pub(crate) fn guest(findings: &Findings) -> String {
         format!("{}  {} guest of {size}, event {}\n", findings.name, findings.contract, findings.event);
     if !findings.rows.is_empty() {
         let head = ["median", "p95", "p99", "highest", "samples", "setup", "init", "handler"];
-        text += &line("", head.map(str::to_string));
-        findings.rows.iter().for_each(|row| text += &line(row.stage.label(), cells(row)));
+        text += &line(ONE, "", head.map(str::to_string));
+        findings.rows.iter().for_each(|row| text += &line(ONE, row.stage.label(), cells(row)));
     }
     rates(findings, &mut text);
     for note in &findings.notes {
@@ -40,12 +42,12 @@ pub(crate) fn guest(findings: &Findings) -> String {
 /// All guests in one table.
 pub(crate) fn summary(all: &[Findings]) -> String {
     let head = SUMMARY.iter().map(|(_, name)| (*name).to_string());
-    let mut text = line("medians", head.chain(["fresh/s".into(), "reused/s".into()]));
+    let mut text = line(ALL, "medians", head.chain(["fresh/s".into(), "reused/s".into()]));
     for findings in all {
         let times = SUMMARY.iter().map(|(stage, _)| or_dash(findings.median(*stage).map(stats::time)));
         let rates = [Stage::Fresh, Stage::Reused];
         let rates = rates.map(|stage| or_dash(findings.best_rate(stage).map(stats::grouped)));
-        text += &line(&findings.name, times.chain(rates));
+        text += &line(ALL, &findings.name, times.chain(rates));
     }
     text
 }
@@ -77,22 +79,26 @@ fn rates(findings: &Findings, text: &mut String) {
     if threads.is_empty() {
         return;
     }
-    *text += &line("events in a second, threads", threads.iter().map(ToString::to_string));
+    *text += &line(ONE, "events in a second, threads", threads.iter().map(ToString::to_string));
     for stage in [Stage::Fresh, Stage::FreshWarm, Stage::Reused] {
         let of_stage = |count: &usize| {
             let rate = findings.rates.iter().find(|rate| rate.stage == stage && rate.threads == *count);
             or_dash(rate.map(|rate| stats::grouped(rate.per_second)))
         };
         if findings.best_rate(stage).is_some() {
-            *text += &line(stage.label(), threads.iter().map(of_stage));
+            *text += &line(ONE, stage.label(), threads.iter().map(of_stage));
         }
     }
 }
 
-fn line(label: &str, cells: impl IntoIterator<Item = String>) -> String {
-    let mut line = format!("  {label:<LABEL$}");
+fn line(
+    (label_width, cell_width): (usize, usize),
+    label: &str,
+    cells: impl IntoIterator<Item = String>,
+) -> String {
+    let mut line = format!("  {label:<label_width$}");
     for cell in cells {
-        let _ = write!(line, "{cell:>CELL$}");
+        let _ = write!(line, "{cell:>cell_width$}");
     }
     line + "\n"
 }
@@ -136,7 +142,7 @@ mod tests {
     fn the_summary_has_a_dash_for_what_was_not_measured() {
         let text = summary(&[findings()]);
         let row = text.lines().nth(1).unwrap();
-        assert_eq!(row.split_whitespace().filter(|cell| *cell == "-").count(), 8, "{row}");
+        assert_eq!(row.split_whitespace().filter(|cell| *cell == "-").count(), 9, "{row}");
         let last: Vec<&str> = row.split_whitespace().rev().take(2).collect();
         assert_eq!(last, ["-", "1,900"]);
     }

@@ -24,7 +24,7 @@ fn draw(size: Size, findings: &Findings) -> String {
     let curves: Vec<(&Row, Vec<(f64, Duration)>)> =
         findings.event_rows().map(|row| (row, row.samples.curve(POINTS, MOST_NINES))).collect();
     let times = curves.iter().flat_map(|(_, curve)| curve.iter().map(|(_, time)| *time));
-    let axis = Axis::new(times, 46.0, size.width() - 22.0);
+    let axis = Axis::new(times, 54.0, size.width() - 22.0);
     let most =
         curves.iter().filter_map(|(_, curve)| curve.last()).map(|(nines, _)| *nines).fold(1.0, f64::max);
     let y = |nines: f64| TOP + HEIGHT * (1.0 - nines / most);

@@ -1,7 +1,8 @@
-//! Names, versions and what stands behind them; read without locks, replaced whole.
+//! Names, versions and what stands behind them.
 //!
-//! A [`Registry`] promises that a reader never waits for a writer, that a version number is given once, that a
-//! name follows its newest version, and that who holds a [`Slot`] may go on using it after it was removed. It
+//! A [`Registry`] promises that an event never waits for a writer, as what it reads is replaced whole; that a version
+//! number is given once, that a name follows its newest version, and that who holds a [`Slot`] may go on using
+//! it after it was removed. A name is looked up when a handler is made, and only that takes a lock. It
 //! does not know what a deployment is, and it does not drain: whoever removes gets back what was removed.
 
 mod entry;
@@ -10,15 +11,14 @@ mod target;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::entry::{Entry, Slot};
 pub(crate) use self::target::{Qualifier, Target, check_name};
 
 /// Names and what stands behind them.
 pub(crate) struct Registry<D> {
-    entries: ArcSwap<BTreeMap<String, Arc<Entry<D>>>>,
+    entries: RwLock<BTreeMap<String, Arc<Entry<D>>>>,
     /// Writers come one at a time.
     writing: Mutex<Closed>,
     lanes: usize,
@@ -38,11 +38,11 @@ pub(crate) enum Taken {
 
 impl<D> Registry<D> {
     pub(crate) fn new(lanes: usize) -> Self {
-        Self { entries: ArcSwap::default(), writing: Mutex::new(Closed(false)), lanes }
+        Self { entries: RwLock::default(), writing: Mutex::new(Closed(false)), lanes }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Entry<D>>> {
-        self.entries.load().get(name).cloned()
+        self.entries.read().get(name).cloned()
     }
 
     /// Makes the next version of a name, or the given one; a version that was ever given is refused.
@@ -60,7 +60,7 @@ impl<D> Registry<D> {
         let entry = known.clone().unwrap_or_else(|| Arc::new(Entry::new(self.lanes)));
         let (version, deployment) = entry.insert(wanted, make).map_err(Taken::Version)?;
         if known.is_none() {
-            self.replace(|entries| drop(entries.insert(name.into(), entry)));
+            self.entries.write().insert(name.into(), entry);
         }
         Ok((version, deployment))
     }
@@ -77,22 +77,17 @@ impl<D> Registry<D> {
     pub(crate) fn close(&self) {
         let mut closed = self.writing.lock();
         closed.0 = true;
-        for entry in self.entries.swap(Arc::default()).values() {
+        let entries = std::mem::take(&mut *self.entries.write());
+        for entry in entries.values() {
             drop(entry.remove(Qualifier::Newest));
         }
     }
 
     /// Returns every name that has a version, with its entry.
     pub(crate) fn entries(&self) -> Vec<(String, Arc<Entry<D>>)> {
-        let entries = self.entries.load();
+        let entries = self.entries.read();
         let live = entries.iter().filter(|(_, entry)| !entry.versions().is_empty());
         live.map(|(name, entry)| (name.clone(), Arc::clone(entry))).collect()
-    }
-
-    fn replace(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<Entry<D>>>)) {
-        let mut entries = BTreeMap::clone(&self.entries.load());
-        change(&mut entries);
-        self.entries.store(Arc::new(entries));
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn ranges(findings: &Findings) -> String {
 
 fn draw(size: Size, findings: &Findings) -> String {
     let times = findings.rows.iter().flat_map(|row| [row.samples.lowest(), row.samples.highest()]);
-    let rows = Rows::new(size, times, findings.rows.len(), if size == Size::Wide { 27.0 } else { 20.0 });
+    let rows = Rows::new(size, times, findings.rows.len(), if size == Size::Wide { 27.0 } else { 16.0 });
     let mut canvas = Canvas::new(size, &format!("Times of each stage of {}", findings.name));
     rows.draw_axis(&mut canvas);
     for (i, row) in findings.rows.iter().enumerate() {

@@ -27,9 +27,9 @@ impl Rows {
         Self { size, axis: Axis::new(times, left, size.width() - right), height, count }
     }
 
-    /// The room between a row's name above and its content.
+    /// The room for a row's name above its content, and before it, so that nobody takes it for that of the row above.
     fn name_height(&self) -> f64 {
-        if self.size == Size::Wide { 0.0 } else { 17.0 }
+        if self.size == Size::Wide { 0.0 } else { 24.0 }
     }
 
     fn pitch(&self) -> f64 {
@@ -64,7 +64,7 @@ impl Rows {
         let ((top, _), right) = (self.span(row), self.size.width());
         let y = match self.size {
             Size::Wide => self.middle(row) + 4.0,
-            Size::Narrow => top - 3.0,
+            Size::Narrow => top - 2.0,
         };
         match self.size {
             Size::Wide => canvas.text("name", (self.axis.left() - 12.0, y), Anchor::End, name),

@@ -146,6 +146,11 @@ impl Face {
         Some(running)
     }
 
+    /// Tells how many count as running.
+    pub(crate) fn running(&self) -> usize {
+        self.running.iter().map(|count| count.load(SeqCst)).sum()
+    }
+
     /// Tells whether anything counts as running.
     pub(crate) fn is_running(&self) -> bool {
         self.running.iter().any(|count| count.load(SeqCst) > 0)

@@ -81,7 +81,7 @@ pub use bytes::Bytes;
 pub use crate::context::{Context, RequestId};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
-pub use crate::function::{Access, Function, IntoCode, Isolation};
+pub use crate::function::{Access, Function, Init, IntoCode, Isolation};
 pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{Outcome, Report, Start};
@@ -89,7 +89,7 @@ pub use crate::runtime::{
     Deployed, Description, FunctionInfo, Handler, PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats,
     Shutdown, Stats, precompile,
 };
-pub use crate::wasm::{Contract, Origin};
+pub use crate::wasm::{Contract, Origin, Snapshot};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -28,7 +28,7 @@ pub struct Report {
     pub queued: Duration,
     /// The time spent making a guest, and loading or mapping its program before that.
     pub setup: Duration,
-    /// The time that the guest's init took; none when no init ran.
+    /// The time that the guest's init took; none when the event waited for none.
     pub init: Option<Duration>,
     /// The time from the handler's call to its answer.
     pub handler: Duration,
@@ -61,6 +61,8 @@ pub enum Start {
     Cold,
     /// A new guest was made while the event waited.
     Fresh,
+    /// A new guest that stood ready; its init, if it has one, had run before the event came.
+    Prepared,
     /// A guest that has served before.
     Reused,
     /// A handler in Rust; there is no guest.
@@ -72,6 +74,7 @@ impl fmt::Display for Start {
         f.write_str(match self {
             Self::Cold => "cold",
             Self::Fresh => "fresh",
+            Self::Prepared => "prepared",
             Self::Reused => "reused",
             Self::Native => "native",
         })

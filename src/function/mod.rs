@@ -2,6 +2,7 @@
 
 mod code;
 mod precompiled;
+mod start;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::code::IntoCode;
+pub use self::start::Init;
+pub(crate) use self::start::Start;
+use crate::admission::Amount;
 use crate::context::Context;
 use crate::error::{Error, Failure};
 use crate::event::{Event, Response};
@@ -46,7 +50,9 @@ pub struct Function {
     pub(crate) isolation: Isolation,
     pub(crate) idle_timeout: Duration,
     pub(crate) concurrency: u32,
+    pub(crate) prepared: u32,
     pub(crate) queue: usize,
+    pub(crate) start: Start,
 }
 
 /// Where a function's code comes from.
@@ -122,7 +128,9 @@ impl Function {
             isolation: Isolation::Fresh,
             idle_timeout: Duration::from_secs(60),
             concurrency: 100,
+            prepared: 0,
             queue: 1_000,
+            start: Start::new(),
         }
     }
 
@@ -143,7 +151,8 @@ impl Function {
         self
     }
 
-    /// Sets how long a reused sandbox may stand idle; 60 seconds unless set.
+    /// Sets how long a reused sandbox may stand idle, and how long prepared ones wait for an event; 60 seconds
+    /// unless set.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
@@ -152,6 +161,18 @@ impl Function {
     /// Sets how many events may run at once; 100 unless set. It is a cap, not a reservation.
     pub fn concurrency(mut self, most: u32) -> Self {
         self.concurrency = most;
+        self
+    }
+
+    /// Sets how many new sandboxes stand ready, each for one event; 0 unless set, at most `concurrency`.
+    ///
+    /// They are made in the background, their init included, from when the function is deployed (which does not
+    /// wait for them) until no event has come for `idle_timeout`; the next event has them made again. An event that
+    /// finds none makes its own. Under [`Isolation::Reuse`] sandboxes that are kept for their tenant count too. Each
+    /// takes its places and memory, and makes way when another event waits for them. Init sees no tenant and no
+    /// attributes, as there is no event yet.
+    pub fn prepared(mut self, sandboxes: u32) -> Self {
+        self.prepared = sandboxes;
         self
     }
 
@@ -317,7 +338,8 @@ impl Function {
             Isolation::Fresh => 1,
             Isolation::Reuse { max_uses } => max_uses,
         };
-        Keep { max_uses, idle_timeout: self.idle_timeout, most: self.concurrency as usize }
+        let (most, prepared) = (self.concurrency as usize, self.prepared as usize);
+        Keep { max_uses, idle_timeout: self.idle_timeout, most, prepared }
     }
 
     /// Checks everything that can be known before the code is.
@@ -339,12 +361,23 @@ impl Function {
             let reason = "a fuel limit needs a runtime that meters fuel; build it with `.fuel(true)`";
             return Err(Error::configuration(reason));
         }
+        if self.prepared > 0 && matches!(self.source, Source::Native(_)) {
+            let reason = format!("{:?} is native and has no sandbox; leave `prepared` out", self.name);
+            return Err(Error::configuration(reason));
+        }
+        if self.prepared > self.concurrency {
+            return Err(Error::configuration(format!(
+                "prepared of {:?} is {}, its concurrency {}; prepare no more than may run, or raise `concurrency`",
+                self.name, self.prepared, self.concurrency
+            )));
+        }
         if limits.table_elements > table_elements {
             return Err(Error::configuration(format!(
                 "table_elements of {:?} is {}, the runtime allows {table_elements}; raise it on the runtime's builder",
                 self.name, limits.table_elements
             )));
         }
+        self.check_start()?;
         self.check_variables()?;
         self.check_dirs()
     }
@@ -363,7 +396,23 @@ impl Function {
                 self.name
             )));
         }
-        Ok(())
+        self.check_samples(contract)
+    }
+
+    /// Checks that all sandboxes that are to stand ready can.
+    pub(crate) fn check_prepared(&self, need: Amount, total: Amount) -> Result<(), Error> {
+        let most = total.units() / need.units().max(1);
+        if self.prepared <= most {
+            return Ok(());
+        }
+        Err(Error::configuration(format!(
+            "prepared of {:?} is {}, but the runtime has {} places and each sandbox takes {}; prepare at most {most}, \
+             or raise `places` of the runtime",
+            self.name,
+            self.prepared,
+            total.units(),
+            need.units()
+        )))
     }
 
     fn check_variables(&self) -> Result<(), Error> {

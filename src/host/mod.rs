@@ -26,16 +26,24 @@ type BoxFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The host functions that one function may call.
 #[derive(Clone, Default)]
-pub(crate) struct Grants(BTreeMap<String, Arc<dyn Fn(Bytes, Context) -> BoxFuture + Send + Sync>>);
+pub(crate) struct Grants {
+    functions: BTreeMap<String, Arc<dyn Fn(Bytes, Context) -> BoxFuture + Send + Sync>>,
+    stand_in: bool,
+}
 
 impl Grants {
+    /// Makes grants for what runs at deployment, in place of those for events.
+    pub(crate) fn stand_ins() -> Self {
+        Self { stand_in: true, ..Self::default() }
+    }
+
     /// Grants a host function under a name; the last of a name holds.
     pub(crate) fn grant<F, R>(&mut self, name: String, function: F)
     where
         F: Fn(Bytes, Context) -> R + Send + Sync + 'static,
         R: Future<Output = Answer> + Send + 'static,
     {
-        self.0.insert(name, Arc::new(move |body, context| Box::pin(function(body, context))));
+        self.functions.insert(name, Arc::new(move |body, context| Box::pin(function(body, context))));
     }
 
     /// Grants a host function that reads and answers JSON.
@@ -56,21 +64,27 @@ impl Grants {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.functions.is_empty()
     }
 
     /// Calls a host function; a name that was not granted is a failure that says so.
     pub(crate) async fn call(&self, name: &str, body: Bytes, context: Context) -> Answer {
-        let Some(function) = self.0.get(name) else { return Err(self.not_granted(name)) };
+        let Some(function) = self.functions.get(name) else { return Err(self.not_granted(name)) };
         // Made inside the guarded future, so that a panic while making it is caught too.
         guarded(async move { function(body, context).await }).await
     }
 
     fn not_granted(&self, name: &str) -> Failure {
-        let granted: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let granted: Vec<&str> = self.functions.keys().map(String::as_str).collect();
         let granted = if granted.is_empty() { "nothing".into() } else { granted.join(", ") };
         let name: String = name.chars().take(SHOWN).collect();
-        let message = format!("{name:?} is not granted to this function; granted is {granted}; use `.grant`");
+        let message = if self.stand_in {
+            format!(
+                "{name:?} has no stand-in while this function is deployed; there is {granted}; use `.stand_in`"
+            )
+        } else {
+            format!("{name:?} is not granted to this function; granted is {granted}; use `.grant`")
+        };
         Failure::new("not-granted", message)
     }
 }

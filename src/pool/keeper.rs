@@ -1,4 +1,4 @@
-//! Watches the pools of one runtime: discards guests that stood idle too long, or whose room is wanted.
+//! Watches the pools of one runtime: discards guests that stood idle or ready too long, or whose room is wanted.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::admission::Gate;
-use crate::pool::Pool;
+use crate::pool::{Pool, Stagehand};
 
 /// No guest is expected to expire.
 const NEVER: u64 = u64::MAX;
@@ -20,6 +20,7 @@ const NAP: Duration = Duration::from_secs(60);
 /// Its thread starts with the first pool that keeps guests and ends with [`close`](Self::close).
 pub(crate) struct Keeper {
     room: Arc<Gate>,
+    stagehand: Arc<Stagehand>,
     born: Instant,
     /// When the thread looks next, in nanoseconds since `born`.
     next: AtomicU64,
@@ -40,7 +41,11 @@ pub(crate) trait Idlers: Send + Sync {
     fn idle_since(&self) -> Option<Instant>;
     /// Discards the oldest one; tells whether there was one.
     fn discard_oldest(&self) -> bool;
-    /// Discards whoever is idle too long, and answers when the next one will be.
+    /// Since when no event has come for those that stand ready.
+    fn ready_since(&self) -> Option<Instant>;
+    /// Discards one that stands ready; tells whether there was one.
+    fn discard_ready(&self) -> bool;
+    /// Discards whoever is idle or ready too long, and answers when the next one will be.
     fn expire(&self, now: Instant) -> Option<Instant>;
     /// Discards all and keeps none any more.
     fn close(&self);
@@ -55,6 +60,15 @@ impl<G: Send + 'static> Idlers for Pool<G> {
         Self::discard_oldest(self)
     }
 
+    fn ready_since(&self) -> Option<Instant> {
+        let shelf = self.shelf.lock();
+        if shelf.ready.is_empty() { None } else { Some(shelf.order.latest()) }
+    }
+
+    fn discard_ready(&self) -> bool {
+        Self::discard_ready(self)
+    }
+
     fn expire(&self, now: Instant) -> Option<Instant> {
         let timeout = self.keep.idle_timeout;
         if let Some(since) = now.checked_sub(timeout) {
@@ -66,7 +80,9 @@ impl<G: Send + 'static> Idlers for Pool<G> {
                 }
             }
         }
-        self.idle_since().and_then(|since| since.checked_add(timeout))
+        let idle = self.idle_since().and_then(|since| since.checked_add(timeout));
+        let ready = if self.prepares() { self.expire_ready(now) } else { None };
+        idle.into_iter().chain(ready).min()
     }
 
     fn close(&self) {
@@ -75,9 +91,10 @@ impl<G: Send + 'static> Idlers for Pool<G> {
 }
 
 impl Keeper {
-    pub(crate) fn new(room: Arc<Gate>) -> Arc<Self> {
+    pub(crate) fn new(room: Arc<Gate>, stagehand: Arc<Stagehand>) -> Arc<Self> {
         Arc::new(Self {
             room,
+            stagehand,
             born: Instant::now(),
             next: AtomicU64::new(NEVER),
             watch: Mutex::default(),
@@ -87,6 +104,10 @@ impl Keeper {
 
     pub(crate) fn room(&self) -> &Gate {
         &self.room
+    }
+
+    pub(crate) fn stagehand(&self) -> &Arc<Stagehand> {
+        &self.stagehand
     }
 
     pub(crate) fn watch(self: &Arc<Self>, pool: Weak<dyn Idlers>) {
@@ -113,13 +134,18 @@ impl Keeper {
         }
     }
 
-    /// Discards the guest that has been idle longest, of whatever pool; tells whether there was one.
+    /// Discards the guest that has been idle longest, of whatever pool, or one that stands ready where no event
+    /// has come for longest; tells whether there was one.
     pub(super) fn discard_longest_idle(&self) -> bool {
         let pools = self.pools();
-        let oldest =
-            pools.iter().filter_map(|pool| Some((pool.idle_since()?, pool))).min_by_key(|(since, _)| *since);
-        oldest.is_some_and(|(_, pool)| pool.discard_oldest())
+        let longest = |since: fn(&dyn Idlers) -> Option<Instant>| {
+            let waiting = pools.iter().filter_map(|pool| Some((since(&**pool)?, pool)));
+            waiting.min_by_key(|(since, _)| *since).map(|(_, pool)| pool)
+        };
+        longest(|pool| pool.idle_since()).is_some_and(|pool| pool.discard_oldest())
             || pools.iter().any(|pool| pool.discard_oldest())
+            || longest(|pool| pool.ready_since()).is_some_and(|pool| pool.discard_ready())
+            || pools.iter().any(|pool| pool.discard_ready())
     }
 
     /// Discards all idle guests, keeps none any more, and ends the thread.

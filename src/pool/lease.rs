@@ -48,14 +48,14 @@ pub(crate) struct Lease<'a, G: Send + 'static> {
     room: Option<Ticket<'a>>,
     berth: Option<Berth<'a, G>>,
     uses: u64,
-    lane: usize,
+    pub(super) lane: usize,
 }
 
 impl<'a, G: Send + 'static> Lease<'a, G> {
     pub(super) fn again(pool: &'a Pool<G>, idle: Idle<G>) -> Self {
         let Idle { guest, room, lane, uses, .. } = idle;
         let room = pool.gate().ticket(room);
-        Self { guest: Some(guest), pool, room: Some(room), berth: Some(Berth(Some(&pool.shelf))), uses, lane }
+        Self { guest: Some(guest), pool, room: Some(room), berth: Some(Berth(Some(pool))), uses, lane }
     }
 
     pub(crate) fn guest(&mut self) -> &mut G {
@@ -69,7 +69,7 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
         self.uses += 1;
         let keep = self.pool.keep;
         if self.uses >= keep.max_uses || self.pool.gate().waiting() > 0 {
-            return;
+            return self.part();
         }
         let mut shelf = self.pool.shelf.lock();
         if shelf.closed {
@@ -96,6 +96,18 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
         // Shelved first, looked second: who came for room in between has either found this guest or is seen now.
         if self.pool.gate().waiting() > 0 {
             self.pool.discard_oldest();
+        }
+    }
+
+    /// Ends the guest after a call that finished: here, or by the stagehand if that takes long.
+    fn part(mut self) {
+        let Some(guest) = self.guest.take() else { return };
+        match (self.room.take(), self.berth.take()) {
+            (Some(room), Some(berth)) if self.pool.is_heavy() => {
+                self.pool.hand_over(guest, room, berth, self.lane);
+            }
+            // The guest goes first: only then is its room free.
+            _room => self.pool.end(guest, self.lane),
         }
     }
 }

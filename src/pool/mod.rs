@@ -8,22 +8,30 @@
 
 mod keeper;
 mod lease;
+mod order;
+mod prepared;
 mod shelf;
+mod stagehand;
 mod tally;
+mod teardown;
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::admission::{Amount, Gate, Refused, Ticket};
 pub(crate) use crate::pool::keeper::{Idlers, Keeper};
 pub(crate) use crate::pool::lease::{Lease, Vacancy};
-use crate::pool::shelf::{Idle, Shelf};
+pub(crate) use crate::pool::prepared::Factory;
+use crate::pool::shelf::{Found, Idle, Shelf};
+pub(crate) use crate::pool::stagehand::Stagehand;
 pub(crate) use crate::pool::tally::Tally;
+use crate::pool::teardown::Weight;
 
 /// Whose guest it is; "nobody's" is one of them.
 pub(crate) type Tenant = Option<Arc<str>>;
@@ -37,6 +45,8 @@ pub(crate) struct Keep {
     pub(crate) idle_timeout: Duration,
     /// How many guests may live.
     pub(crate) most: usize,
+    /// How many stand ready before their events come.
+    pub(crate) prepared: usize,
 }
 
 /// A bounded set of guests.
@@ -45,19 +55,37 @@ pub(crate) struct Pool<G: Send + 'static> {
     keep: Keep,
     shelf: Mutex<Shelf<G>>,
     tally: Tally,
+    factory: OnceLock<Box<dyn Factory<G>>>,
+    weight: Mutex<Weight>,
+    /// Dropping a guest takes long enough to leave it to the stagehand.
+    heavy: AtomicBool,
+    born: Instant,
+    me: Weak<Self>,
 }
 
 /// What an event gets.
 pub(crate) enum Seat<'a, G: Send + 'static> {
     /// A guest that has served before.
     Taken(Lease<'a, G>),
+    /// A new guest that stood ready.
+    Prepared(Lease<'a, G>),
     /// Room for a new one.
     Empty(Vacancy<'a, G>),
 }
 
 impl<G: Send + 'static> Pool<G> {
     pub(crate) fn new(keeper: Arc<Keeper>, keep: Keep, lanes: usize) -> Arc<Self> {
-        let pool = Arc::new(Self { keeper, keep, shelf: Mutex::default(), tally: Tally::new(lanes) });
+        let pool = Arc::new_cyclic(|me| Self {
+            keeper,
+            keep,
+            shelf: Mutex::new(Shelf::new(lanes.max(1))),
+            tally: Tally::new(lanes),
+            factory: OnceLock::new(),
+            weight: Mutex::default(),
+            heavy: AtomicBool::new(false),
+            born: Instant::now(),
+            me: Weak::clone(me),
+        });
         if pool.keeps() {
             pool.keeper.watch(Arc::downgrade(&pool) as _);
         }
@@ -67,14 +95,15 @@ impl<G: Send + 'static> Pool<G> {
     /// Does what [`checkout`](Self::checkout) does, if that needs no waiting.
     pub(crate) fn try_checkout(&self, tenant: &Tenant, lane: usize, need: Amount) -> Option<Seat<'_, G>> {
         let berth = match self.berth(tenant, lane) {
-            Ok(lease) => return Some(Seat::Taken(lease)),
+            Ok(seat) => return Some(seat),
             Err(berth) => berth,
         };
         let room = self.gate().try_take(need)?;
         Some(Seat::Empty(Vacancy::new(self, berth, room, lane)))
     }
 
-    /// Takes an idle guest of this tenant, or else room for a new one, for which idle guests make way.
+    /// Takes an idle guest of this tenant, or one that stands ready, or else room for a new one, for which guests
+    /// that serve nobody make way.
     ///
     /// # Cancel safety
     ///
@@ -86,23 +115,36 @@ impl<G: Send + 'static> Pool<G> {
         need: Amount,
     ) -> Result<Seat<'_, G>, Refused> {
         let berth = match self.berth(tenant, lane) {
-            Ok(lease) => return Ok(Seat::Taken(lease)),
+            Ok(seat) => return Ok(seat),
             Err(berth) => berth,
         };
         let room = self.room(need).await?;
         Ok(Seat::Empty(Vacancy::new(self, berth, room, lane)))
     }
 
-    /// Takes an idle guest of this tenant, or else the right to have one more.
-    fn berth(&self, tenant: &Tenant, lane: usize) -> Result<Lease<'_, G>, Berth<'_, G>> {
-        if !self.keeps() {
+    /// Takes an idle guest of this tenant, or one that stands ready, or else the right to have one more.
+    fn berth(&self, tenant: &Tenant, lane: usize) -> Result<Seat<'_, G>, Berth<'_, G>> {
+        if !self.counts() {
             return Err(Berth(None));
         }
-        let (taken, displaced) = self.shelf.lock().take(tenant, lane, self.keep.most);
-        if let Some(displaced) = displaced {
-            self.discard(displaced);
+        let found = {
+            let mut shelf = self.shelf.lock();
+            if self.prepares() {
+                shelf.order.note(lane, Instant::now());
+            }
+            shelf.take(tenant, lane, self.keep.most)
+        };
+        match found {
+            Found::Guest(idle) if idle.uses == 0 => Ok(Seat::Prepared(Lease::again(self, idle))),
+            Found::Guest(idle) => Ok(Seat::Taken(Lease::again(self, idle))),
+            Found::Nothing(displaced) => {
+                let berth = Berth(Some(self));
+                if let Some(displaced) = displaced {
+                    self.discard(displaced);
+                }
+                Err(berth)
+            }
         }
-        taken.map(|idle| Lease::again(self, idle)).ok_or_else(|| Berth(Some(&self.shelf)))
     }
 
     /// Waits for room, and discards whoever has been idle longest as long as there is none.
@@ -115,7 +157,7 @@ impl<G: Send + 'static> Pool<G> {
         poll_fn(|cx| {
             loop {
                 match waiting.as_mut().poll(cx) {
-                    Poll::Pending if self.keeper.discard_longest_idle() => {}
+                    Poll::Pending if self.make_way() => {}
                     polled => return polled,
                 }
             }
@@ -123,15 +165,20 @@ impl<G: Send + 'static> Pool<G> {
         .await
     }
 
-    /// Discards all idle guests and keeps none from now on.
+    /// Discards a guest that serves nobody, of whatever pool; tells whether there was one.
+    fn make_way(&self) -> bool {
+        self.keeper.stagehand().clear_one() || self.keeper.discard_longest_idle()
+    }
+
+    /// Discards all guests that serve nobody and keeps none from now on.
     pub(crate) fn close(&self) {
         self.shelf.lock().closed = true;
         self.clear();
     }
 
-    /// Discards all idle guests.
+    /// Discards all guests that serve nobody.
     fn clear(&self) {
-        while self.discard_oldest() {}
+        while self.clear_one() || self.discard_oldest() || self.discard_ready() {}
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -142,8 +189,14 @@ impl<G: Send + 'static> Pool<G> {
         self.shelf.lock().idle.len()
     }
 
+    /// Tells whether guests may stand idle or ready.
     fn keeps(&self) -> bool {
-        self.keep.max_uses > 1
+        self.keep.max_uses > 1 || self.keep.prepared > 0
+    }
+
+    /// Tells whether it matters how many guests live.
+    fn counts(&self) -> bool {
+        self.keeps() || self.is_heavy()
     }
 
     fn discard_oldest(&self) -> bool {
@@ -154,9 +207,9 @@ impl<G: Send + 'static> Pool<G> {
     /// Drops the guest first and gives its room back second.
     fn discard(&self, idle: Idle<G>) {
         let Idle { guest, room, lane, .. } = idle;
-        drop(guest);
-        self.tally.discarded(lane);
+        self.end(guest, lane);
         self.gate().give_back(room);
+        self.call_if_wanting();
     }
 
     pub(crate) fn keeper(&self) -> &Keeper {
@@ -174,13 +227,20 @@ impl<G: Send + 'static> Drop for Pool<G> {
     }
 }
 
-/// Counts as one of the live guests of a pool that keeps some; dropping it counts it off.
-struct Berth<'a, G>(Option<&'a Mutex<Shelf<G>>>);
+/// Counts as one of the live guests of a pool where that matters; dropping it counts it off.
+struct Berth<'a, G: Send + 'static>(Option<&'a Pool<G>>);
 
-impl<G> Drop for Berth<'_, G> {
+impl<G: Send + 'static> Berth<'_, G> {
+    fn is_counted(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl<G: Send + 'static> Drop for Berth<'_, G> {
     fn drop(&mut self) {
-        if let Some(shelf) = self.0 {
-            shelf.lock().live -= 1;
+        if let Some(pool) = self.0 {
+            pool.shelf.lock().live -= 1;
+            pool.call_if_wanting();
         }
     }
 }

@@ -23,6 +23,15 @@ impl Tally {
         &self.0[lane % self.0.len()]
     }
 
+    pub(crate) fn lanes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns how many of a lane were discarded so far.
+    pub(crate) fn discarded_of(&self, lane: usize) -> u64 {
+        self.lane(lane).discarded.load(Relaxed)
+    }
+
     pub(crate) fn created(&self, lane: usize) {
         self.lane(lane).created.fetch_add(1, Relaxed);
     }

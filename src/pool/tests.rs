@@ -7,6 +7,10 @@ use std::time::Instant;
 
 use super::*;
 use crate::block_on::block_on;
+use crate::clock::Clock;
+
+mod prepared;
+mod teardown;
 
 /// Counts itself while it lives.
 struct Toy(Arc<AtomicUsize>);
@@ -27,12 +31,15 @@ impl Drop for Toy {
 struct Yard {
     keeper: Arc<Keeper>,
     live: Arc<AtomicUsize>,
+    clock: Clock,
 }
 
 impl Yard {
     fn new(places: u32) -> Self {
         let room = Arc::new(Gate::new(Amount::new(places, 1000), 1000));
-        Self { keeper: Keeper::new(room), live: Arc::default() }
+        let clock = Clock::start(1, || ()).unwrap();
+        let stagehand = Stagehand::new(Arc::clone(clock.face()));
+        Self { keeper: Keeper::new(room, stagehand), live: Arc::default(), clock }
     }
 
     fn pool(&self, max_uses: u64, most: usize) -> Arc<Pool<Toy>> {
@@ -40,12 +47,16 @@ impl Yard {
     }
 
     fn pool_with(&self, max_uses: u64, most: usize, idle_timeout: Duration) -> Arc<Pool<Toy>> {
-        Pool::new(Arc::clone(&self.keeper), Keep { max_uses, idle_timeout, most }, 2)
+        self.pool_of(Keep { max_uses, idle_timeout, most, prepared: 0 })
+    }
+
+    fn pool_of<G: Send>(&self, keep: Keep) -> Arc<Pool<G>> {
+        Pool::new(Arc::clone(&self.keeper), keep, 2)
     }
 
     fn lease<'a>(&self, pool: &'a Pool<Toy>, tenant: &Tenant) -> (Lease<'a, Toy>, bool) {
         match block_on(pool.checkout(tenant, 0, need())).unwrap() {
-            Seat::Taken(lease) => (lease, true),
+            Seat::Taken(lease) | Seat::Prepared(lease) => (lease, true),
             Seat::Empty(vacancy) => (vacancy.fill(Toy::new(&self.live), need()), false),
         }
     }
@@ -57,7 +68,19 @@ impl Yard {
 
 impl Drop for Yard {
     fn drop(&mut self) {
-        drop(self.keeper.close().map(std::thread::JoinHandle::join));
+        self.keeper.stagehand().close();
+        let threads = [self.keeper.stagehand().take_thread(), self.keeper.close()];
+        threads.into_iter().flatten().for_each(|thread| drop(thread.join()));
+    }
+}
+
+/// Waits for something that another thread does.
+#[track_caller]
+fn until(what: &str, mut is_done: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_done() {
+        assert!(since.elapsed() < Duration::from_secs(10), "still waiting: {what}");
+        std::thread::yield_now();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::invoke::Desk;
 use crate::limits::{MIB, PAGE};
-use crate::pool::Keeper;
+use crate::pool::{Keeper, Stagehand};
 use crate::registry::Registry;
 use crate::report::{Observer, Report};
 use crate::runtime::Runtime;
@@ -174,7 +174,7 @@ impl RuntimeBuilder {
         })?;
         let room = Arc::new(Gate::new(Amount::new(self.places, memory / PAGE), usize::MAX));
         let mappings = Mappings::new(self.loaded, cache.is_some().then_some(self.unload_after));
-        let keeper = Keeper::new(Arc::clone(&room));
+        let keeper = Keeper::new(Arc::clone(&room), Stagehand::new(Arc::clone(clock.face())));
         if cache.is_some() {
             keeper.watch(Arc::downgrade(&mappings) as _);
         }

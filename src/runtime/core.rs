@@ -38,7 +38,7 @@ pub(crate) struct Core {
 
 /// What serves a function's events.
 pub(crate) enum Code {
-    Wasm(Box<Sandbox>),
+    Wasm(Arc<Sandbox>),
     Native(NativeCallee),
 }
 
@@ -79,12 +79,18 @@ impl Core {
         self.clock.close();
         // A granted function may hold a handler, and so this: only without the functions can both go.
         self.registry.close();
-        let threads = [self.keeper.close(), self.io.close(), self.clock.take_thread()];
+        // Nothing more is made ready before what is ready goes.
+        let stagehand = self.keeper.stagehand();
+        stagehand.close();
+        let threads =
+            [self.keeper.close(), stagehand.take_thread(), self.io.close(), self.clock.take_thread()];
         threads.into_iter().flatten().collect()
     }
 
     pub(crate) async fn shutdown(&self, grace: Duration) -> Shutdown {
         self.desk.closed.store(true, SeqCst);
+        // Who still waits finds what is ready, or makes its own.
+        self.keeper.stagehand().close();
         let now = Instant::now();
         let deadline = now.checked_add(grace).unwrap_or(now + Duration::from_secs(365 * 24 * 3600));
         let entries = self.registry.entries();

@@ -1,17 +1,15 @@
 //! How a function becomes a version.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::runtime::Handle;
 
 use crate::admission::{Amount, Gate};
 use crate::context::Facts;
 use crate::errand;
-use crate::error::{Error, ErrorKind, Payload};
+use crate::error::{Error, ErrorKind};
+use crate::event::Response;
 use crate::function::{Function, Source};
 use crate::invoke::Deployment;
 use crate::invoke::native::{Native, NativeCallee};
@@ -19,7 +17,8 @@ use crate::lane;
 use crate::pool::{Pool, Tally};
 use crate::registry::Taken;
 use crate::runtime::core::{Code, Core};
-use crate::wasm::{Contract, Found, Origin, Sandbox, Surroundings};
+use crate::runtime::develop::{self, surroundings, while_wanted};
+use crate::wasm::{Contract, Developed, Origin, Sandbox, Snapshot};
 
 /// What a deployment came to.
 #[derive(Clone, Debug)]
@@ -31,6 +30,8 @@ pub struct Deployed {
     hash: Option<String>,
     origin: Origin,
     compile_time: Duration,
+    snapshot: Snapshot,
+    warm_ups: Vec<Response>,
 }
 
 impl Deployed {
@@ -63,56 +64,50 @@ impl Deployed {
     pub fn compile_time(&self) -> Duration {
         self.compile_time
     }
+
+    /// Returns what became of the snapshot: whether init ran now, and if it could not, why.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Returns what the samples of [`Function::warm_up`] were answered, each with its report.
+    pub fn warm_ups(&self) -> &[Response] {
+        &self.warm_ups
+    }
 }
 
-pub(super) async fn deploy(core: &Arc<Core>, mut function: Function) -> Result<Deployed, Error> {
+pub(super) async fn deploy(core: &Arc<Core>, function: Function) -> Result<Deployed, Error> {
     if core.is_closed() {
         return Err(ErrorKind::ShuttingDown.into());
     }
     function.check(core.fuel, core.table_elements)?;
-    let source = match &mut function.source {
-        Source::Native(native) => {
-            let native = native.clone();
-            return insert_native(core, &function, native);
-        }
-        Source::Code(code) => Source::Code(std::mem::take(code)),
-        Source::File(path) => Source::File(std::mem::take(path)),
-        Source::Precompiled(code) => Source::Precompiled(std::mem::take(code)),
-    };
-    let found = open(core, &function, source).await?;
-    let findings = found.program.findings();
-    function.check_contract(findings.contract)?;
-    findings.check_limits(&function.name, function.limits(), core.room.total())?;
-    insert_wasm(core, function, found)
+    if let Source::Native(native) = &function.source {
+        let native = native.clone();
+        return insert_native(core, &function, native);
+    }
+    let (function, developed) = prepare(core, function).await?;
+    insert_wasm(core, function, developed)
 }
 
 /// Finds or compiles the program on a thread of its own, of which only so many work at a time.
-async fn open(core: &Arc<Core>, function: &Function, source: Source) -> Result<Found, Error> {
+async fn prepare(core: &Arc<Core>, function: Function) -> Result<(Function, Developed), Error> {
     let Ok(permit) = core.deployers.take(Amount::one()).await else {
         return Err(ErrorKind::ShuttingDown.into());
     };
     let permit = Permit { core: Arc::clone(core), amount: permit.keep() };
-    let (name, max_code, lane) = (function.name.clone(), function.limits().code, lane::home());
-    let init_export = function.recipe.init_export.clone();
-    let work = move || {
-        let started = Instant::now();
-        let vault = &permit.core.vault;
-        let mut found = match &source {
-            Source::Precompiled(code) => vault.unpack(&name, code)?,
-            source => vault.open(&name, &read(source, max_code)?, lane)?,
-        };
-        if let Some(export) = init_export {
-            vault.check_init(&name, &found.program, &export, lane)?;
-        }
-        found.took = started.elapsed();
-        Ok(found)
+    let (name, lane, host) = (function.name.clone(), lane::home(), Handle::try_current().ok());
+    let work = move |wanted: &mut errand::Wanted<_>| {
+        let core = Arc::clone(&permit.core);
+        let developed = while_wanted(wanted, host.as_ref(), develop::prepare(&core, &function, lane));
+        drop(permit);
+        drop(core);
+        developed.map(|developed| developed.map(|developed| (function, developed)))
     };
-    let opened: Option<Result<_, ErrorKind>> = errand::run("fnhost-compile", work).await?;
     let panicked = || ErrorKind::Compile {
-        function: function.name.clone(),
+        function: name,
         message: "the compiler panicked; report it with the code".into(),
     };
-    Ok(opened.ok_or_else(panicked)??)
+    errand::run_while_wanted("fnhost-compile", work).await?.ok_or_else(panicked)?
 }
 
 /// One deployment's permit, held by its thread.
@@ -127,54 +122,27 @@ impl Drop for Permit {
     }
 }
 
-fn read(source: &Source, limit: u64) -> Result<Bytes, ErrorKind> {
-    let code = match source {
-        Source::Code(code) => code.clone(),
-        Source::File(path) => read_file(path, limit)?,
-        Source::Native(_) | Source::Precompiled(_) => Bytes::new(),
-    };
-    let size = code.len() as u64;
-    if size > limit {
-        return Err(ErrorKind::PayloadTooLarge { what: Payload::Code, limit, size });
-    }
-    Ok(code)
-}
-
-/// Reads no more than one byte too many.
-fn read_file(path: &Path, limit: u64) -> Result<Bytes, ErrorKind> {
-    let refused = |error: std::io::Error| ErrorKind::InvalidConfiguration {
-        reason: format!(
-            "code cannot be read from {}: {error}; correct the path or its permissions",
-            path.display()
-        ),
-    };
-    let mut code = Vec::new();
-    File::open(path)
-        .map_err(refused)?
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut code)
-        .map_err(refused)?;
-    Ok(code.into())
-}
-
-fn insert_wasm(core: &Arc<Core>, function: Function, found: Found) -> Result<Deployed, Error> {
-    let (findings, origin, took) = (found.program.findings().clone(), found.origin, found.took);
-    let hash = found.program.hash();
-    let surroundings = Surroundings {
-        face: Arc::clone(&core.desk.face),
-        room: Arc::clone(&core.room),
-        io: if findings.imports_wasi { Some(core.io.handle()?) } else { None },
-        fuel: core.fuel,
-    };
+fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Result<Deployed, Error> {
+    let Developed { found, snapshot, warm_ups } = developed;
+    let (contract, origin, compile_time) = (found.program.findings().contract, found.origin, found.took);
+    let hash = Some(found.hash.to_hex().to_string());
+    let surroundings = surroundings(core, &found)?;
     let pool = Pool::new(Arc::clone(&core.keeper), function.keep(), core.engines.shards());
+    let mut made = None;
     let make = |facts: &Facts| {
         let (vault, recipe, facts) =
             (Arc::clone(&core.vault), function.recipe.clone(), Arc::new(facts.clone()));
-        Code::Wasm(Box::new(Sandbox::new(vault, found, recipe, facts, (surroundings, pool))))
+        let sandbox = Arc::new(Sandbox::new(vault, found, recipe, facts, (surroundings, pool)));
+        made = Some(Arc::clone(&sandbox));
+        Code::Wasm(sandbox)
     };
     let version = insert(core, &function, make)?;
-    let contract = findings.contract;
-    Ok(Deployed { name: function.name, version, contract, hash: Some(hash), origin, compile_time: took })
+    // Only what can be reached is worth making ready.
+    if let Some(sandbox) = made {
+        sandbox.prepare();
+    }
+    let name = function.name;
+    Ok(Deployed { name, version, contract, hash, origin, compile_time, snapshot, warm_ups })
 }
 
 fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Result<Deployed, Error> {
@@ -195,6 +163,8 @@ fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Resul
         hash: None,
         origin: Origin::Native,
         compile_time: Duration::ZERO,
+        snapshot: Snapshot::None,
+        warm_ups: Vec::new(),
     })
 }
 

@@ -47,10 +47,12 @@ pub struct Stats {
     pub running: usize,
     /// Events that wait for a permit.
     pub waiting: usize,
-    /// Guests that are there: running and idle.
+    /// Guests that are there: running, idle, prepared, and on their way out.
     pub live: usize,
-    /// Guests that wait for an event.
+    /// Guests that have served and wait for another event.
     pub idle: usize,
+    /// Guests that stand ready for their first event.
+    pub prepared: usize,
     /// Guests made so far.
     pub created: u64,
     /// Guests discarded so far.
@@ -108,9 +110,9 @@ pub(super) fn runtime(core: &Core) -> RuntimeStats {
 }
 
 pub(super) fn stats(deployment: &Deployment<Code>) -> Stats {
-    let (tally, idle) = match &deployment.callee {
-        Code::Wasm(sandbox) => (sandbox.pool().tally(), sandbox.pool().idle()),
-        Code::Native(native) => (&native.tally, 0),
+    let (tally, idle, prepared) = match &deployment.callee {
+        Code::Wasm(sandbox) => (sandbox.pool().tally(), sandbox.pool().idle(), sandbox.pool().ready()),
+        Code::Native(native) => (&native.tally, 0, 0),
     };
     let (created, discarded, served) = tally.sums();
     Stats {
@@ -118,6 +120,7 @@ pub(super) fn stats(deployment: &Deployment<Code>) -> Stats {
         waiting: deployment.gate.waiting(),
         live: usize::try_from(created - discarded).unwrap_or(usize::MAX),
         idle,
+        prepared,
         created,
         discarded,
         served,
@@ -128,7 +131,7 @@ pub(super) fn describe(deployment: &Deployment<Code>) -> Description {
     let (contract, hash, compile_time) = match &deployment.callee {
         Code::Wasm(sandbox) => {
             let program = sandbox.program();
-            (program.findings().contract, Some(program.hash()), sandbox.took())
+            (program.findings().contract, Some(sandbox.hash()), sandbox.took())
         }
         Code::Native(_) => (Contract::Native, None, Duration::ZERO),
     };

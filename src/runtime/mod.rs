@@ -3,6 +3,7 @@
 mod builder;
 mod core;
 mod deploy;
+mod develop;
 mod handler;
 mod info;
 mod precompile;
@@ -86,13 +87,18 @@ impl Runtime {
     /// Handlers that follow the name use it from their next event; events in flight finish on the old version,
     /// which stays until it is removed. At most two functions are compiled at a time, on threads of their own.
     ///
+    /// The init of the code runs now, and the samples of [`Function::warm_up`], unless
+    /// [`Init::PerGuest`](crate::Init::PerGuest) is set; [`Deployed::snapshot`] says what became of that.
+    ///
     /// # Errors
     ///
-    /// Everything that can be wrong with code and settings is found here, and then nothing was changed.
+    /// Everything that can be wrong with code and settings is found here, and then nothing was changed. An init or
+    /// a sample that fails is one of those errors, with its report.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future deploys nothing; a compilation that has begun ends and is forgotten.
+    /// Dropping the future deploys nothing; a compilation that has begun ends and is forgotten,
+    /// and a guest that runs is discarded.
     pub async fn deploy(&self, function: Function) -> Result<Deployed, Error> {
         deploy::deploy(self.core(), function).await
     }

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::{Event, Response};
 use crate::report::Report;
-use crate::wasm::contract::{Contract, Exports, give_wasi};
+use crate::wasm::contract::{Contract, Exports, Live, NEVER, give_wasi};
 use crate::wasm::fault::{Fault, Refused, explain};
 use crate::wasm::linked::Linked;
 use crate::wasm::meter::{Meter, on_tick};
@@ -101,6 +101,17 @@ impl Guest {
     /// Notes that what its place came with beyond the present need was given back.
     pub(crate) fn settle(&mut self) {
         self.store.data_mut().meter.settle();
+    }
+
+    /// Lifts every limit and hands out what reads the memories; the guest serves no event after that.
+    pub(crate) fn lay_open(&mut self) -> (&mut Store<State>, Live) {
+        self.store.set_epoch_deadline(NEVER);
+        self.store.set_hostcall_fuel(usize::MAX);
+        if self.store.data().linked.fuel {
+            self.store.set_fuel(u64::MAX).expect("fuel is switched on for the whole runtime");
+        }
+        self.store.data_mut().meter.lift();
+        (&mut self.store, self.exports.live())
     }
 
     /// Prepares the guest for one event; the deadline is the handler's.

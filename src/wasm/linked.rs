@@ -25,6 +25,8 @@ pub(crate) struct Linked {
     pub(crate) imports_wasi: bool,
     /// An instance can be made without a fiber.
     pub(crate) is_quiet: bool,
+    /// It is a snapshot: what init did is in its memories, and must not be done again.
+    pub(crate) is_initialized: bool,
     pub(crate) fuel: bool,
 }
 

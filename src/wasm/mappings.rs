@@ -106,6 +106,14 @@ impl Idlers for Mappings {
         false
     }
 
+    fn ready_since(&self) -> Option<Instant> {
+        None
+    }
+
+    fn discard_ready(&self) -> bool {
+        false
+    }
+
     fn expire(&self, now: Instant) -> Option<Instant> {
         let (nobody, unload_after) = (Arc::default(), self.unload_after?);
         let limit = self.time(now).checked_sub(unload_after);

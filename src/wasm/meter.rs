@@ -22,6 +22,7 @@ pub(crate) struct Meter {
     grown: u64,
     /// The last request that was refused: engines and guests turn it into all sorts of traps and aborts.
     refused: Option<Refusal>,
+    lifted: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,7 @@ impl Meter {
             granted,
             grown: 0,
             refused: None,
+            lifted: false,
         }
     }
 
@@ -55,6 +57,11 @@ impl Meter {
     /// Notes that what the place came with beyond the present need was given back.
     pub(crate) fn settle(&mut self) {
         self.granted = self.granted.min(self.pages());
+    }
+
+    /// Lets memories grow from now on; what they grow by is not counted.
+    pub(crate) fn lift(&mut self) {
+        self.lifted = true;
     }
 
     /// Begins a new event: the peak is the event's own.
@@ -103,6 +110,9 @@ impl Meter {
         desired: usize,
         most: Option<usize>,
     ) -> bool {
+        if self.lifted {
+            return true;
+        }
         // What the memory's own type forbids is the guest's affair, and no limit of ours.
         if most.is_some_and(|most| desired > most) {
             return false;

@@ -46,11 +46,6 @@ impl Program {
         &self.findings
     }
 
-    /// Returns the hash of the binary code, in hexadecimal.
-    pub(crate) fn hash(&self) -> String {
-        self.names.hash.to_hex().to_string()
-    }
-
     /// Returns the code as a shard has it, mapped now if nobody has it there; long work.
     ///
     /// What the cache folder has lost, or what does not verify any more, is compiled again.

@@ -5,6 +5,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use crate::host::Grants;
 use crate::limits::Limits;
 use crate::wasm::fault::Refused;
+use crate::wasm::monotonic::Monotonic;
 
 /// The most random bytes that a guest gets in one call; more would take milliseconds that nothing interrupts.
 const MAX_RANDOM: u64 = 1 << 20;
@@ -33,6 +34,7 @@ impl Recipe {
     /// Begins the part of WASI that the function was granted: clocks, randomness, its variables and folders.
     pub(crate) fn wasi(&self, name: &str) -> wasmtime::Result<WasiCtxBuilder> {
         let mut builder = WasiCtxBuilder::new();
+        builder.monotonic_clock(Monotonic);
         builder.max_random_size(MAX_RANDOM).arg(name).args(&self.args).envs(&self.env);
         // No address passes, whatever the guest asks of its sockets.
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);

@@ -21,6 +21,7 @@ use crate::report::Start;
 use crate::wasm::fault::Fault;
 use crate::wasm::guest::{Guest, Occasion, Unmade};
 use crate::wasm::linked::{Linked, Slot};
+use crate::wasm::prepare::Preparation;
 use crate::wasm::program::{Mapped, Program};
 use crate::wasm::recipe::Recipe;
 use crate::wasm::supervise::Watch;
@@ -37,6 +38,8 @@ pub(crate) struct Sandbox {
     slots: Box<[Arc<Slot>]>,
     /// Held by the event that has the code mapped, so that others wait for it.
     mapping: tokio::sync::Mutex<()>,
+    hash: blake3::Hash,
+    is_initialized: bool,
     /// How long deploying it took.
     took: Duration,
     /// How many pages a guest has when it is new, as the last one had.
@@ -61,7 +64,7 @@ impl Sandbox {
         facts: Arc<Facts>,
         (surroundings, pool): (Surroundings, Arc<Pool<Box<Guest>>>),
     ) -> Self {
-        let Found { program, mapped, took, .. } = found;
+        let Found { program, mapped, took, hash, is_initialized, .. } = found;
         // What is known before the first guest is a bound: its largest memory, times its memories. It has no more
         // than its limit, nor than there is.
         let most = (recipe.limits.memory / PAGE).min(surroundings.room.total().pages());
@@ -72,6 +75,8 @@ impl Sandbox {
             recipe: Arc::new(recipe),
             vault,
             program,
+            hash,
+            is_initialized,
             took,
             facts,
             surroundings,
@@ -88,12 +93,43 @@ impl Sandbox {
         &self.pool
     }
 
+    /// Has guests made ready from now on, if the function wants some.
+    pub(crate) fn prepare(self: &Arc<Self>) {
+        if self.pool.prepares() {
+            self.pool.prepare_with(Box::new(Preparation::new(self)));
+        }
+    }
+
     pub(crate) fn program(&self) -> &Program {
         &self.program
     }
 
+    /// Returns the hash of the code that was deployed, in hexadecimal.
+    pub(crate) fn hash(&self) -> String {
+        self.hash.to_hex().to_string()
+    }
+
     pub(crate) fn took(&self) -> Duration {
         self.took
+    }
+
+    /// Makes a guest for what is run at deployment.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives its place back.
+    pub(crate) async fn open(
+        &self,
+        call: &mut Call,
+        lane: usize,
+    ) -> Result<Lease<'_, Box<Guest>>, ErrorKind> {
+        match self.seat(call, lane, self.need()).await? {
+            Seat::Taken(lease) | Seat::Prepared(lease) => Ok(lease),
+            Seat::Empty(vacancy) => {
+                let started = call.start();
+                Ok(self.fill(vacancy, call, started, lane).await?.0)
+            }
+        }
     }
 
     /// Serves one event; the caller holds its permit.
@@ -109,7 +145,7 @@ impl Sandbox {
         lane: usize,
     ) -> Result<Response, ErrorKind> {
         let tenant = call.context.tenant_key().clone();
-        let need = Amount::new(self.program.findings().need().units(), self.first_pages.load(Relaxed));
+        let need = self.need();
         let seat = match self.pool.try_checkout(&tenant, lane, need) {
             Some(seat) => seat,
             None => self.seat(call, lane, need).await?,
@@ -118,6 +154,10 @@ impl Sandbox {
         let (mut lease, now) = match seat {
             Seat::Taken(lease) => {
                 call.report.start = Some(Start::Reused);
+                (lease, started)
+            }
+            Seat::Prepared(lease) => {
+                call.report.start = Some(Start::Prepared);
                 (lease, started)
             }
             Seat::Empty(vacancy) => self.fill(vacancy, call, started, lane).await?,
@@ -185,9 +225,7 @@ impl Sandbox {
             Ok(Ok((mut guest, init))) => {
                 call.report.init = init;
                 call.report.setup = in_all.saturating_sub(init.unwrap_or_default());
-                let used = Amount::new(granted.units(), guest.pages().min(granted.pages()));
-                self.learn(guest.pages());
-                guest.settle();
+                let used = self.settle(&mut guest, granted);
                 return Ok((vacancy.fill(guest, used), ended.at));
             }
             Ok(Err(Unmade { fault, init, log })) => {
@@ -202,7 +240,7 @@ impl Sandbox {
     }
 
     /// Hands the event to the guest; tells whether the guest may serve again.
-    async fn serve(
+    pub(crate) async fn serve(
         &self,
         guest: &mut Guest,
         call: &mut Call,
@@ -236,7 +274,7 @@ impl Sandbox {
         (Err(kind), intact, ended.at)
     }
 
-    fn watch(&self, lane: usize, deadline: Instant) -> Watch<'_> {
+    pub(super) fn watch(&self, lane: usize, deadline: Instant) -> Watch<'_> {
         Watch { face: &self.surroundings.face, io: self.surroundings.io.as_ref(), lane, deadline }
     }
 
@@ -247,7 +285,7 @@ impl Sandbox {
         (started, deadline): (Instant, Instant),
         lane: usize,
     ) -> Result<Arc<Linked>, ErrorKind> {
-        let mapping = pin!(self.map_once(lane));
+        let mapping = pin!(self.linked(lane));
         match self.surroundings.face.race(deadline, mapping).await {
             Ok(mapped) => mapped,
             Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
@@ -255,7 +293,8 @@ impl Sandbox {
         }
     }
 
-    async fn map_once(&self, lane: usize) -> Result<Arc<Linked>, ErrorKind> {
+    /// Returns the code as a shard has it, mapped now if it is not there.
+    pub(super) async fn linked(&self, lane: usize) -> Result<Arc<Linked>, ErrorKind> {
         let _mine = self.mapping.lock().await;
         let slot = &self.slots[lane % self.slots.len()];
         if let Some(linked) = slot.take(self.vault.mappings.time(Instant::now())) {
@@ -278,6 +317,7 @@ impl Sandbox {
             room: Arc::clone(&self.surroundings.room),
             imports_wasi: self.program.findings().imports_wasi,
             is_quiet: self.program.findings().is_quiet,
+            is_initialized: self.is_initialized,
             fuel: self.surroundings.fuel,
         });
         let (slot, mappings) = (&self.slots[lane % self.slots.len()], &self.vault.mappings);
@@ -286,6 +326,30 @@ impl Sandbox {
             self.pool.keeper().expect(expiry);
         }
         linked
+    }
+
+    /// Tells what room a new guest needs.
+    pub(super) fn need(&self) -> Amount {
+        Amount::new(self.program.findings().need().units(), self.first_pages.load(Relaxed))
+    }
+
+    /// Leaves a new guest no more than it has, and tells how much of the room that is.
+    pub(super) fn settle(&self, guest: &mut Guest, granted: Amount) -> Amount {
+        self.learn(guest.pages());
+        guest.settle();
+        Amount::new(granted.units(), guest.pages().min(granted.pages()))
+    }
+
+    pub(super) fn function(&self) -> &str {
+        &self.facts.name
+    }
+
+    pub(super) fn has_grants(&self) -> bool {
+        !self.recipe.grants.is_empty()
+    }
+
+    pub(super) fn init_timeout(&self) -> Duration {
+        self.recipe.limits.init_timeout
     }
 
     /// Remembers what a new guest takes, so that the next one asks for no more.

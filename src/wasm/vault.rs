@@ -73,8 +73,13 @@ pub(crate) struct Names {
 }
 
 /// A program and how it was come by.
+#[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) program: Arc<Program>,
+    /// The hash of the code that was deployed.
+    pub(crate) hash: blake3::Hash,
+    /// It is a snapshot of that code, whose init has run.
+    pub(crate) is_initialized: bool,
     pub(crate) origin: Origin,
     /// It is mapped already, as nothing could be known of it otherwise.
     pub(crate) mapped: Option<(Arc<Mapped>, usize)>,
@@ -87,6 +92,22 @@ pub(crate) struct Found {
 struct Note {
     source: String,
     findings: Findings,
+}
+
+impl Found {
+    fn new(
+        program: Arc<Program>,
+        hash: blake3::Hash,
+        origin: Origin,
+        mapped: Option<(Arc<Mapped>, usize)>,
+    ) -> Self {
+        Self { program, hash, is_initialized: false, origin, mapped, took: Duration::ZERO }
+    }
+
+    /// Says that this is the snapshot of other code, whose init has run.
+    pub(crate) fn stand_for(self, original: blake3::Hash) -> Self {
+        Self { hash: original, is_initialized: true, ..self }
+    }
 }
 
 impl Names {
@@ -109,7 +130,7 @@ impl Vault {
         let names = Names::of(&self.engines, blake3::hash(&binary))?;
         let turn = self.turn(&names.code);
         let _mine = turn.lock();
-        if let Some(found) = self.ready(&names, &binary) {
+        if let Some(found) = self.ready(&names, Some(&binary)) {
             return Ok(found);
         }
         self.compile(function, &binary, names, lane)
@@ -125,6 +146,41 @@ impl Vault {
     ) -> Result<(), ErrorKind> {
         let checked = program.map(self, function, lane)?.code.check_init(export);
         checked.map_err(|reason| ErrorKind::InvalidConfiguration { reason })
+    }
+
+    /// Compiles code that nobody will ask for again.
+    pub(crate) fn open_once(&self, function: &str, binary: &[u8], lane: usize) -> Result<Found, ErrorKind> {
+        let hash = blake3::hash(binary);
+        let names = Names::of(&self.engines, hash)?;
+        let (compiled, findings, mapped) = self.make(function, binary, lane)?;
+        let stock = Stock::Kept(Artifact::of_bytes(compiled));
+        let program = Arc::new(Program::new(findings, names, stock, self.engines.shards()));
+        let mapped = Arc::new(mapped);
+        program.adopt(&mapped, lane);
+        Ok(Found::new(program, hash, Origin::Compiled, Some((mapped, lane))))
+    }
+
+    /// Finds code by its hash alone, in the cache folder.
+    pub(crate) fn reopen(&self, function: &str, hash: blake3::Hash, lane: usize) -> Option<Found> {
+        let names = Names::of(&self.engines, hash).ok()?;
+        if let Some(found) = self.ready(&names, None) {
+            return Some(found);
+        }
+        let source = self.cache.as_ref()?.find(&names.source)?.body().ok()?;
+        self.open(function, &source, lane).ok()
+    }
+
+    /// Returns what was remembered under this key.
+    pub(crate) fn recall(&self, key: &Key) -> Option<Vec<u8>> {
+        Some(self.cache.as_ref()?.find(key)?.note().to_vec())
+    }
+
+    /// Remembers something small.
+    pub(crate) fn remember(&self, key: &Key, note: &[u8]) {
+        if let Some(cache) = &self.cache {
+            // It is found out again if it is not kept.
+            let _ = cache.keep(key, b"", note);
+        }
     }
 
     /// Takes what [`precompile`](Self::precompile) answered.
@@ -144,7 +200,7 @@ impl Vault {
         let (names, findings) = note(text).ok_or_else(|| refused("its note cannot be read".into()))?;
         let stock = Stock::Kept(Artifact::of_bytes(body.to_vec()));
         let program = self.known(findings, names, stock);
-        Ok(Found { program, origin: Origin::Precompiled, mapped: None, took: Duration::ZERO })
+        Ok(Found::new(program, names.hash, Origin::Precompiled, None))
     }
 
     /// Compiles code into bytes that [`unpack`](Self::unpack) takes.
@@ -157,7 +213,7 @@ impl Vault {
     }
 
     /// Returns the program if it is there, or in the cache folder.
-    fn ready(&self, names: &Names, binary: &[u8]) -> Option<Found> {
+    fn ready(&self, names: &Names, binary: Option<&[u8]>) -> Option<Found> {
         let known = self.known.lock().get(&names.code).and_then(Weak::upgrade);
         let program = match (known, &self.cache) {
             (Some(program), None) => program,
@@ -165,13 +221,13 @@ impl Vault {
             (known, Some(cache)) => {
                 let entry = cache.find(&names.code)?;
                 // Without its source it could not come back if the file were lost; then that would be an error.
-                let _ = cache.keep_once(&names.source, binary);
+                let _ = binary.map(|binary| cache.keep_once(&names.source, binary));
                 let (hash, findings) = read_note(entry.note())?;
                 (hash == names.hash).then_some(())?;
                 known.unwrap_or_else(|| self.known(findings, *names, self.pinned(cache, names)))
             }
         };
-        Some(Found { program, origin: Origin::Loaded, mapped: None, took: Duration::ZERO })
+        Some(Found::new(program, names.hash, Origin::Loaded, None))
     }
 
     fn compile(&self, function: &str, binary: &[u8], names: Names, lane: usize) -> Result<Found, ErrorKind> {
@@ -183,7 +239,7 @@ impl Vault {
         if let Some((mapped, lane)) = &mapped {
             program.adopt(mapped, *lane);
         }
-        Ok(Found { program, origin: Origin::Compiled, mapped, took: Duration::ZERO })
+        Ok(Found::new(program, names.hash, Origin::Compiled, mapped))
     }
 
     /// Compiles what was lost, from the source that lies beside it.

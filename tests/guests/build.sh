@@ -14,7 +14,8 @@ EXAMPLES=$(cd "$HERE/../../examples/guests" && pwd)
 TARGET=${GUEST_TARGET:-${TMPDIR:-/tmp}/fnhost-guests}
 CARGO_DIR=${CARGO_HOME:-$HOME/.cargo}
 HOST_RUSTC=$(command -v rustc)
-ALL="command command-p2 counter echo echo-wasi json misbehave misbehave-bytes hello plugin-good plugin-bad hello-js"
+ALL="command command-p2 counter echo echo-wasi init-none init-none-bytes init-slow init-slow-bytes json json-rs
+  misbehave misbehave-bytes snapshot-probe snapshot-probe-p1 hello plugin-good plugin-bad hello-js json-qjs"
 
 has_targets() {
   for t in wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2; do
@@ -69,9 +70,10 @@ wasi_component() {
   cp "$TARGET/wasm32-wasip2/release/$(echo "$2" | tr - _).wasm" "$1/$2.wasm"
 }
 
+# A core module that is a library: with WASI for wasm32-wasip1, without it for wasm32-unknown-unknown.
 core_module() {
-  cargo_build "$HERE" "$1" wasm32-unknown-unknown
-  cp "$TARGET/wasm32-unknown-unknown/release/$(echo "$1" | tr - _).wasm" "$HERE/$1.wasm"
+  cargo_build "$HERE" "$2" "$1"
+  cp "$TARGET/$1/release/$(echo "$2" | tr - _).wasm" "$HERE/$2.wasm"
 }
 
 command_for() {
@@ -100,14 +102,15 @@ check_paths() {
 
 build() {
   case $1 in
-    echo | json) pure_component "$HERE" "$1" ;;
-    counter | echo-wasi | misbehave) wasi_component "$HERE" "$1" ;;
-    misbehave-bytes) core_module "$1" ;;
+    echo | init-none | init-slow | json | json-rs) pure_component "$HERE" "$1" ;;
+    counter | echo-wasi | misbehave | snapshot-probe) wasi_component "$HERE" "$1" ;;
+    init-none-bytes | init-slow-bytes | misbehave-bytes) core_module wasm32-unknown-unknown "$1" ;;
+    snapshot-probe-p1) core_module wasm32-wasip1 "$1" ;;
     command) command_for wasm32-wasip1 "$1" ;;
     command-p2) command_for wasm32-wasip2 "$1" ;;
     hello | plugin-good) pure_component "$EXAMPLES" "$1" ;;
     plugin-bad) wasi_component "$EXAMPLES" "$1" ;;
-    hello-js) javascript "$1" ;;
+    hello-js | json-qjs) javascript "$1" ;;
     *) echo "build.sh: no guest $1; there are: $ALL" >&2; exit 1 ;;
   esac
   file=$HERE/$1.wasm

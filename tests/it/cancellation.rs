@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fnhost::{Bytes, Context, Event, Function, Handler, Outcome, Report, RequestId, Runtime};
+use fnhost::{Bytes, Context, Event, Function, Handler, Init, Outcome, Report, RequestId, Runtime};
 
 use crate::kit::{
     ANSWER_BODY, COMMAND, Dice, ECHO, HOLD, IMPORT_HOLD, Latch, MISBEHAVE, REUSE, SPIN, ask, assert_quiet,
@@ -52,7 +52,7 @@ impl House {
             Function::wasm("echo", ECHO).isolation(REUSE),
             hold(Function::wasm("granted", MISBEHAVE)).concurrency(2),
             hold(Function::wasm("reused", MISBEHAVE)).isolation(REUSE).concurrency(2).queue(3),
-            hold(Function::wasm("init", module(&init, ANSWER_BODY))),
+            hold(Function::wasm("init", module(&init, ANSWER_BODY)).init(Init::PerGuest)),
             Function::wasm("sleep", COMMAND).args(["sleep", "60000"]).concurrency(2),
         ];
         let handlers =

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use fnhost::{
-    Bytes, Context, Error, ErrorKind, Event, Failure, Function, Handler, Isolation, Phase, Response, Runtime,
+    Bytes, Context, Error, ErrorKind, Event, Failure, Function, Handler, Init, Isolation, Phase, Response,
+    Runtime,
 };
 
 use crate::kit::{
@@ -191,6 +192,7 @@ fn an_init_that_does_not_end_dies_at_its_own_deadline() {
         let function = Function::wasm(name, module(&init, ANSWER_BODY))
             .init_timeout(timeout)
             .timeout(LONG)
+            .init(Init::PerGuest)
             .grant("hold", move |_: Bytes, _: Context| latch.clone().pass(Bytes::new()));
         let handler = deploy(&runtime, function);
         for _ in 0..2 {
@@ -207,6 +209,7 @@ fn init_and_handler_have_a_deadline_each() {
     let init = format!(r#"{import} (func (export "fnhost_init") (result i32) {spin_200_ms} (i32.const 0))"#);
     let function = Function::wasm("f", module(&init, ANSWER_BODY))
         .init_timeout(LONG)
+        .init(Init::PerGuest)
         .timeout(Duration::from_millis(150));
     let (_runtime, f) = host(function);
     assert_eq!(ask(&f, "any", "x"), "x", "what init took is not taken from the handler");
@@ -251,6 +254,7 @@ fn the_callers_deadline_cuts_the_queue_init_and_the_handler() {
     let runtime = runtime();
     let init = format!(r#"(func (export "fnhost_init") (result i32) {SPIN})"#);
     let init = Function::wasm("init", module(&init, ANSWER_BODY)).init_timeout(LONG).timeout(LONG);
+    let init = init.init(Init::PerGuest);
     assert_timed_out(send(&deploy(&runtime, init)), Phase::Init, limit);
     assert_timed_out(send(&deploy(&runtime, spinning("spin", LONG))), Phase::Handler, limit);
 

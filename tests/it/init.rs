@@ -1,6 +1,6 @@
-//! What runs before the first event, and what never does.
+//! What runs before the first event of each guest, and what never does.
 
-use fnhost::{Context, Event, Function, Handler, Isolation, Start};
+use fnhost::{Context, Event, Function, Handler, Init, Isolation, Start};
 
 use crate::kit::{
     ANSWER_BODY, COMMAND, COUNTER, HELLO_JS, REUSE, ask, assert_quiet, deploy, host, kind, module, refused,
@@ -20,7 +20,11 @@ fn marks(export: &str, result: &str, at: u32, mark: char) -> String {
 }
 
 fn reused(code: String) -> Function {
-    Function::wasm("f", code).isolation(REUSE)
+    Function::wasm("f", code).isolation(REUSE).init(Init::PerGuest)
+}
+
+fn counter() -> Function {
+    Function::wasm("counter", COUNTER).init(Init::PerGuest)
 }
 
 #[track_caller]
@@ -30,7 +34,7 @@ fn init_of(handler: &Handler) -> bool {
 
 #[test]
 fn init_runs_once_before_the_first_event() {
-    let (_runtime, counter) = host(Function::wasm("counter", COUNTER).isolation(REUSE));
+    let (_runtime, counter) = host(counter().isolation(REUSE));
     let first = send(&counter, "count", "").unwrap();
     assert_eq!(first.text().unwrap(), "101");
     assert!(first.report().init.is_some());
@@ -42,7 +46,7 @@ fn init_runs_once_before_the_first_event() {
 
 #[test]
 fn init_runs_for_each_fresh_sandbox() {
-    let (_runtime, counter) = host(Function::wasm("counter", COUNTER));
+    let (_runtime, counter) = host(counter());
     for _ in 0..3 {
         let response = send(&counter, "count", "").unwrap();
         assert_eq!(response.text().unwrap(), "101");
@@ -52,7 +56,7 @@ fn init_runs_for_each_fresh_sandbox() {
 
 #[test]
 fn an_init_that_fails_is_told_and_tried_again() {
-    let failing = Function::wasm("counter", COUNTER).env("INIT_FAIL", "no database").isolation(REUSE);
+    let failing = counter().env("INIT_FAIL", "no database").isolation(REUSE);
     let (runtime, counter) = host(failing);
     for _ in 0..2 {
         let error = send(&counter, "count", "").unwrap_err();

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fnhost::{Context, ErrorKind, Event, Failure, Function, Outcome, Report, Response, Runtime, Start};
+use fnhost::{Context, ErrorKind, Event, Failure, Function, Init, Outcome, Report, Response, Runtime, Start};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::{Context as Layered, Layer, SubscriberExt};
@@ -76,10 +76,14 @@ fn assert_outcome(report: &Report, outcome: &'static str, start: Option<Start>) 
     assert_eq!((report.outcome, report.start), (expected, start), "{report}");
 }
 
+fn counter() -> Function {
+    Function::wasm("counter", COUNTER).init(Init::PerGuest)
+}
+
 #[test]
 fn an_answer_has_its_report_and_the_observer_hears_the_same() {
     let (runtime, heard) = Heard::runtime();
-    let counter = deploy(&runtime, Function::wasm("counter", COUNTER).version(4).memory(32 << 20));
+    let counter = deploy(&runtime, counter().version(4).memory(32 << 20));
     let context = Context::new().with_tenant("ada");
     let id = context.request_id();
     let event = Event::bytes("count", "four").with_id("e1");
@@ -104,7 +108,7 @@ fn an_answer_has_its_report_and_the_observer_hears_the_same() {
 #[test]
 fn a_report_is_one_line_that_anybody_knows() {
     let (runtime, _) = Heard::runtime();
-    let counter = deploy(&runtime, Function::wasm("counter", COUNTER));
+    let counter = deploy(&runtime, counter());
     let response = send(&counter, "count", "").unwrap();
     let line = response.report().to_string();
     assert!(line.starts_with("REPORT RequestId: ") && !line.contains('\n'), "{line}");
@@ -171,7 +175,7 @@ fn every_way_to_end_has_its_report() {
     assert_outcome(&end("fail", "why"), "failed", Some(Start::Reused));
     assert_outcome(&end("trap", ""), "trapped", Some(Start::Reused));
     assert_outcome(&end("grow", "64"), "memory-exceeded", Some(Start::Fresh));
-    let counter = Function::wasm("counter", COUNTER).env("INIT_FAIL", "x");
+    let counter = counter().env("INIT_FAIL", "x");
     assert_eq!(kind(send(&deploy(&runtime, counter), "count", "")), "init-failed");
     assert_eq!(heard.only().outcome, Outcome::Error("init-failed"));
     let command = deploy(&runtime, Function::wasm("command", COMMAND).args(["exit", "3"]));

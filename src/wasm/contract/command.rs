@@ -5,14 +5,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::component::Component;
 use wasmtime::{ExternType, Module, Store, TypedFunc};
 use wasmtime_wasi::I32Exit;
-use wasmtime_wasi::p2::bindings::{Command, CommandPre};
+use wasmtime_wasi::p2::bindings::{Command, CommandIndices};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 
 use crate::body::Writer;
 use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::{Event, Response};
-use crate::wasm::contract::{boxed, stdio};
+use crate::wasm::contract::{Live, boxed, stdio};
 use crate::wasm::engine::Shard;
 use crate::wasm::state::State;
 
@@ -21,14 +21,14 @@ const START: &str = "_start";
 
 /// A command, linked on one shard.
 pub(crate) enum Code {
-    Component(CommandPre<State>),
+    Component(wasmtime::component::InstancePre<State>, CommandIndices),
     Module(wasmtime::InstancePre<State>),
 }
 
 /// One live command; it runs once.
 pub(crate) enum Exports {
-    Component(Command),
-    Module(TypedFunc<(), ()>),
+    Component(Command, wasmtime::component::Instance),
+    Module(TypedFunc<(), ()>, wasmtime::Instance),
 }
 
 pub(crate) fn is_component(component: &Component) -> bool {
@@ -47,11 +47,12 @@ impl Code {
         shard: &Shard,
     ) -> Result<Self, ErrorKind> {
         let pre = shard.linkers.component(function, component)?;
-        CommandPre::new(pre).map(Self::Component).map_err(|error| ErrorKind::UnknownContract {
+        let indices = CommandIndices::new(&pre).map_err(|error| ErrorKind::UnknownContract {
             function: function.into(),
             found: format!("wasi:cli/run of another type ({error:#})"),
             needed: "run: func() -> result".into(),
-        })
+        })?;
+        Ok(Self::Component(pre, indices))
     }
 
     pub(crate) fn link_module(function: &str, module: &Module, shard: &Shard) -> Result<Self, ErrorKind> {
@@ -64,16 +65,26 @@ impl Code {
 
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
         Ok(match self {
-            Self::Component(pre) => Exports::Component(boxed(pre.instantiate_async(&mut *store)).await?),
+            Self::Component(pre, indices) => {
+                let instance = boxed(pre.instantiate_async(&mut *store)).await?;
+                Exports::Component(indices.load(&mut *store, &instance)?, instance)
+            }
             Self::Module(pre) => {
                 let instance = boxed(pre.instantiate_async(&mut *store)).await?;
-                Exports::Module(instance.get_typed_func(&mut *store, START)?)
+                Exports::Module(instance.get_typed_func(&mut *store, START)?, instance)
             }
         })
     }
 }
 
 impl Exports {
+    pub(crate) fn live(&self) -> Live {
+        match self {
+            Self::Component(_, instance) => Live::Component(*instance),
+            Self::Module(_, instance) => Live::Module(*instance),
+        }
+    }
+
     pub(crate) async fn call(
         &self,
         store: &mut Store<State>,
@@ -84,8 +95,8 @@ impl Exports {
         give_event(store.data_mut(), &event, &answer)?;
         drop(event);
         let ran = match self {
-            Self::Component(command) => boxed(command.wasi_cli_run().call_run(&mut *store)).await,
-            Self::Module(start) => start.call_async(&mut *store, ()).await.map(Ok),
+            Self::Component(command, _) => boxed(command.wasi_cli_run().call_run(&mut *store)).await,
+            Self::Module(start, _) => start.call_async(&mut *store, ()).await.map(Ok),
         };
         let code = match ran {
             Ok(Ok(())) => 0,

@@ -97,6 +97,7 @@ pub(crate) struct Code {
 
 /// The exports of one live guest.
 pub(crate) struct Exports {
+    instance: wasmtime::component::Instance,
     handle: Handle,
     init: Option<InitExport>,
 }
@@ -201,17 +202,23 @@ impl Code {
             boxed(self.pre.instantiate_async(&mut *store)).await?
         };
         let handle = instance.get_typed_func(&mut *store, self.handle)?;
-        let named = store.data().linked.recipe.init_export.clone();
+        let linked = &store.data().linked;
+        let named = linked.recipe.init_export.clone();
         let init = match (named, &self.init) {
+            _ if linked.is_initialized => None,
             (Some(name), _) => Some(InitExport::Named(instance.get_typed_func(&mut *store, &*name)?)),
             (None, Some(init)) => Some(InitExport::Ours(instance.get_typed_func(&mut *store, init)?)),
             (None, None) => None,
         };
-        Ok(Exports { handle, init })
+        Ok(Exports { instance, handle, init })
     }
 }
 
 impl Exports {
+    pub(crate) fn instance(&self) -> wasmtime::component::Instance {
+        self.instance
+    }
+
     pub(crate) fn has_init(&self) -> bool {
         self.init.is_some()
     }

@@ -60,6 +60,13 @@ pub(crate) enum Exports {
     Bytes(Box<bytes::Exports>),
 }
 
+/// A guest's instance, from which its memories can be read.
+#[derive(Clone, Copy)]
+pub(crate) enum Live {
+    Module(wasmtime::Instance),
+    Component(wasmtime::component::Instance),
+}
+
 impl Code {
     /// Finds out which contract the code speaks, and links it.
     pub(crate) fn link(function: &str, loaded: &Loaded, shard: &Shard) -> Result<Self, ErrorKind> {
@@ -134,6 +141,14 @@ impl Code {
 }
 
 impl Exports {
+    pub(crate) fn live(&self) -> Live {
+        match self {
+            Self::Function(exports) => Live::Component(exports.instance()),
+            Self::Command(exports) => exports.live(),
+            Self::Bytes(exports) => Live::Module(exports.instance()),
+        }
+    }
+
     /// Tells whether there is an init to run.
     pub(crate) fn has_init(&self) -> bool {
         match self {
@@ -190,7 +205,7 @@ fn quietly<T>(
 }
 
 /// More ticks than a runtime lives.
-const NEVER: u64 = 1 << 40;
+pub(crate) const NEVER: u64 = 1 << 40;
 
 /// Gives the guest the part of WASI that its function was granted, with its output in the log.
 pub(crate) fn give_wasi(state: &mut State, recipe: &Recipe) -> wasmtime::Result<()> {

@@ -33,6 +33,8 @@ pub(crate) struct Parts {
     pub(crate) area: Vec<u32>,
     pub(crate) more: String,
     pub(crate) options: &'static str,
+    /// What else the component exports.
+    pub(crate) lifted: &'static str,
 }
 
 impl Default for Parts {
@@ -48,6 +50,7 @@ impl Default for Parts {
             area: Vec::new(),
             more: String::new(),
             options: "",
+            lifted: "",
         }
     }
 }
@@ -99,7 +102,7 @@ impl Parts {
 
     /// Lifts the handler and gives its types their names; a small component inside does what tools do too.
     fn interface(&self) -> String {
-        let options = self.options;
+        let Self { options, lifted, .. } = self;
         format!(
             r#"(func $handle (param "event" $event-type) (result (result $response-type (error $failure-type)))
                 (canon lift (core func $i "handle") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))
@@ -118,7 +121,8 @@ impl Parts {
             (instance $handler (instantiate $named (with "event" (type $event-type))
                 (with "response" (type $response-type)) (with "failure" (type $failure-type))
                 (with "handle" (func $handle))))
-            (export "fnhost:function/handler@0.1.0" (instance $handler))"#
+            (export "fnhost:function/handler@0.1.0" (instance $handler))
+            {lifted}"#
         )
     }
 }

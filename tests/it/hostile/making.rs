@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fnhost::{Event, Function};
+use fnhost::{Event, Function, Init};
 
 use crate::hostile::{House, Module};
 
@@ -10,7 +10,9 @@ use crate::hostile::{House, Module};
 fn fails(more: &str, imports: &str, kind: &str, saying: &str) {
     let _busy = crate::kit::busy();
     let module = Module { more, imports, ..Module::default() };
-    let function = Function::wasm("hostile", module.text()).init_timeout(Duration::from_millis(200));
+    let function = Function::wasm("hostile", module.text())
+        .init_timeout(Duration::from_millis(200))
+        .init(Init::PerGuest);
     let house = House::of(function);
     for _ in 0..2 {
         let error = house.send("x").unwrap_err();
@@ -71,7 +73,7 @@ fn a_reason_of_an_init_with_line_breaks_is_shown_on_one_line() {
         (func (export "fnhost_init") (result i32)
             (call $fail (i32.const 16) (i32.const 4) (i32.const 64) (i32.const 11) (i32.const 0)) i32.const 1)"#;
     let text = Module { more, imports: FAIL, ..Module::default() }.text();
-    let house = House::of(Function::wasm("hostile", text));
+    let house = House::of(Function::wasm("hostile", text).init(Init::PerGuest));
     let error = house.handler.invoke_blocking(Event::bytes("strike", "x")).unwrap_err();
     assert_eq!(error.message(), Some("one\ntwo\u{1b}[2J"));
     assert!(!error.to_string().contains(char::is_control), "{error}");

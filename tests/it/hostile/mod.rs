@@ -1,7 +1,7 @@
 //! Guests that break their contracts on purpose, and what the host must make of it.
 
 mod answers;
-mod components;
+pub(crate) mod components;
 mod imports;
 mod making;
 mod memory;

@@ -29,6 +29,7 @@ pub(crate) struct Code {
 
 /// The exports of one live guest.
 pub(crate) struct Exports {
+    instance: wasmtime::Instance,
     memory: Memory,
     alloc: TypedFunc<i32, i32>,
     handle: TypedFunc<(i32, i32), i64>,
@@ -86,10 +87,12 @@ impl Code {
         let Some(Extern::Memory(memory)) = instance.get_export(&mut *store, "memory") else {
             return Err(invalid("the module exports no memory"));
         };
-        let named = store.data().linked.recipe.init_export.clone();
-        let init = named.or_else(|| self.has_init.then(|| INIT.into()));
+        let linked = &store.data().linked;
+        let named = linked.recipe.init_export.clone();
+        let init = named.or_else(|| self.has_init.then(|| INIT.into())).filter(|_| !linked.is_initialized);
         let init = init.map(|name| Init::find(&instance, store, &name)).transpose()?;
         Ok(Box::new(Exports {
+            instance,
             memory,
             alloc: instance.get_typed_func(&mut *store, ALLOC)?,
             handle: instance.get_typed_func(&mut *store, HANDLE)?,
@@ -109,6 +112,10 @@ impl Init {
 }
 
 impl Exports {
+    pub(crate) fn instance(&self) -> wasmtime::Instance {
+        self.instance
+    }
+
     pub(crate) fn has_init(&self) -> bool {
         self.init.is_some()
     }

@@ -1,0 +1,35 @@
+//! What became of a deployment's snapshot.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What became of a deployment's snapshot; `Display` is one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Snapshot {
+    /// None was asked for: no init, no sample, or [`Init::PerGuest`](crate::Init::PerGuest).
+    None,
+    /// Every sandbox starts from it.
+    #[non_exhaustive]
+    Taken {
+        /// How long init took; none if only samples ran.
+        init: Option<Duration>,
+    },
+    /// None could be taken; init runs in each sandbox.
+    #[non_exhaustive]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no snapshot"),
+            Self::Taken { init: Some(init) } => write!(f, "snapshot taken after an init of {init:.1?}"),
+            Self::Taken { init: None } => f.write_str("snapshot taken after the samples"),
+            Self::Refused { reason } => write!(f, "no snapshot: {reason}"),
+        }
+    }
+}

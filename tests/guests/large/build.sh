@@ -1,0 +1,97 @@
+#!/bin/sh
+# Builds the large guests, which are too large to be committed, into out/.
+#
+#   tests/guests/large/build.sh                      all of them
+#   tests/guests/large/build.sh json-spidermonkey    this one
+#
+# Needs Node 18 with npm for json-spidermonkey, and Python 3 with venv or pip for json-python; on Debian, root
+# gets what is missing. The tools themselves go into node_modules/ and python/ here. What was built from the same
+# sources is left as it is: running it again does nothing.
+set -eu
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+cd "$HERE"
+WIT=../../../wit
+ALL="json-spidermonkey json-python"
+
+die() { echo "build.sh: $*" >&2; exit 1; }
+
+# debian PACKAGE...: installs them, where that is possible.
+debian() {
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    die "install what Debian calls $*"
+  fi
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+}
+
+# content FILE...: a hash of the files and of all that every guest is made from.
+content() {
+  cat build.sh "$@" $WIT/*.wit | sha256sum
+}
+
+# install_once FOLDER FILE COMMAND...: runs the command unless it made the folder from this file already.
+install_once() {
+  folder=$1 listed=$(sha256sum "$2")
+  shift 2
+  [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$listed" ] || return 0
+  rm -rf "$folder"
+  "$@"
+  echo "$listed" >"$folder/.stamp"
+}
+
+spidermonkey() {
+  command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
+  install_once node_modules package-lock.json npm ci --silent --ignore-scripts --no-audit --no-fund >&2
+  node componentize.js json.js "$1" >&2
+}
+
+python() {
+  command -v python3 >/dev/null || debian python3 python3-venv
+  install_once python requirements.txt install_python >&2
+  PYTHONPATH=python python3 -c 'from componentize_py import script; script()' \
+    --quiet --wit-path $WIT --world function componentize --python-path . app --output "$1" >&2
+}
+
+# The packages go into a folder of their own, with whichever pip there is.
+install_python() {
+  if python3 -m pip --version >/dev/null 2>&1; then
+    pip="python3 -m pip"
+  else
+    python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv
+    python3 -m venv out/venv
+    pip="out/venv/bin/python -m pip"
+  fi
+  $pip install --quiet --root-user-action=ignore --disable-pip-version-check --target python -r requirements.txt
+  rm -rf out/venv
+}
+
+build() {
+  case $1 in
+    json-spidermonkey) sources="json.js componentize.js package-lock.json" how=spidermonkey ;;
+    json-python) sources="app.py requirements.txt" how=python ;;
+    *) die "no guest $1; there are: $ALL" ;;
+  esac
+  file=out/$1.wasm stamp=out/$1.stamp
+  made_from=$(content $sources)
+  if [ -f "$file" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made_from" ]; then
+    echo "$1 is there: $(wc -c <"$file") bytes"
+    return
+  fi
+  began=$(date +%s)
+  # Whoever reads the file meanwhile must see a whole one.
+  $how "out/$1.new"
+  mv "out/$1.new" "$file"
+  echo "$made_from" >"$stamp"
+  echo "built $1: $(wc -c <"$file") bytes in $(($(date +%s) - began)) s"
+}
+
+mkdir -p out
+# One at a time, or two runs would install over each other.
+exec 9>out/.lock
+flock 9
+
+[ $# -gt 0 ] || set -- $ALL
+for guest in "$@"; do
+  build "$guest"
+done

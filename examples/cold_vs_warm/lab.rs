@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fnhost::{Contract, Failure, Function, Handler, Isolation, Origin, Runtime};
-use serde_json::{Value, json};
+use fnhost::{Bytes, Context, Contract, Failure, Function, Handler, Init, Isolation, Origin, Runtime, Snapshot};
 
 use crate::Problem;
 use crate::cases::Case;
@@ -15,6 +14,10 @@ const MEMORY: u64 = 512 << 20;
 const CODE: u64 = 256 << 20;
 /// No guest is stopped for being slow, only for hanging.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// With pauses between events, few need to stand ready.
+const PREPARED: u32 = 8;
+/// The one host function that a guest of the repository asks for.
+const LOOKUP: &str = "price.lookup";
 
 /// How sandboxes come to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,17 @@ pub(crate) enum Kept {
     Nothing,
     Taken,
     Refused(String),
+}
+
+impl Kept {
+    fn of(snapshot: &Snapshot) -> Self {
+        match snapshot {
+            Snapshot::None => Self::Nothing,
+            Snapshot::Taken { .. } => Self::Taken,
+            Snapshot::Refused { reason, .. } => Self::Refused(reason.clone()),
+            other => Self::Refused(other.to_string()),
+        }
+    }
 }
 
 /// A guest deployed in a runtime of its own.
@@ -79,7 +93,7 @@ impl Subject {
             runtime_took,
             handler: runtime.handler(deployed.name())?,
             contract: deployed.contract(),
-            kept: Kept::Nothing,
+            kept: Kept::of(deployed.snapshot()),
             was_loaded: deployed.origin() == Origin::Loaded,
             _runtime: runtime,
         })
@@ -93,18 +107,23 @@ fn function(case: &Case, way: Way) -> Function {
         .timeout(TIMEOUT)
         .init_timeout(TIMEOUT)
         .concurrency(1_000);
-    let function = match way {
-        Way::Reused => function.isolation(Isolation::Reuse { max_uses: u64::MAX }),
+    let function = match case.name.as_str() {
+        // A command is refused when it is granted what it cannot call, so only who asks gets it.
+        "plugin-good" | "plugin-bad" => function.grant(LOOKUP, price).stand_in(LOOKUP, price),
         _ => function,
     };
-    // A command is refused when it is granted what it cannot call.
-    match case.name.as_str() {
-        "plugin-good" | "plugin-bad" => function.grant_json("price.lookup", async |_: Value, _| price()),
-        _ => function,
+    let event = || case.event.clone();
+    match way {
+        Way::Plain => function.init(Init::PerGuest),
+        Way::Init => function,
+        Way::Warm => function.warm_up(event()),
+        Way::Prepared => function.init(Init::PerGuest).prepared(PREPARED),
+        Way::PreparedWarm => function.warm_up(event()).prepared(PREPARED),
+        Way::Reused => function.init(Init::PerGuest).isolation(Isolation::Reuse { max_uses: u64::MAX }),
     }
 }
 
 /// What the shop of the repository's plug-ins answers.
-fn price() -> Result<Value, Failure> {
-    Ok(json!({ "unit_cents": 250 }))
+async fn price(_: Bytes, _: Context) -> Result<Bytes, Failure> {
+    Ok(Bytes::from_static(br#"{"unit_cents":250}"#))
 }

@@ -168,6 +168,10 @@ impl Visit<'_> {
     ) -> Option<Duration> {
         self.progress.stage(stage);
         let subject = self.deploy(cache, way, stage)?;
+        if way == Way::Warm {
+            let took = stats::time(subject.deploy_took);
+            self.note(format!("{}: deploying with the snapshot took {took}", stage.label()));
+        }
         let (event, budget) = (&self.case.event, self.share(EVENTS));
         let series = match period {
             Some(period) => sample::paced(&subject.handler, event, budget, period),

@@ -32,7 +32,7 @@ impl Series {
         self.setups.push(report.setup);
         self.inits.extend(report.init);
         self.handlers.push(report.handler);
-        self.prepared += usize::from(is_prepared(report.start));
+        self.prepared += usize::from(report.start == Some(Start::Prepared));
     }
 
     /// Returns the share of events that found a sandbox ready.
@@ -58,10 +58,6 @@ fn median(times: &[Duration]) -> Option<Duration> {
     let mut times = times.to_vec();
     times.sort_unstable();
     times.get(times.len().saturating_sub(1) / 2).copied()
-}
-
-fn is_prepared(_start: Option<Start>) -> bool {
-    false
 }
 
 /// Sends one event after the other for as long as it may take.

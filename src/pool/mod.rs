@@ -189,6 +189,16 @@ impl<G: Send + 'static> Pool<G> {
         self.shelf.lock().idle.len()
     }
 
+    /// Returns how many guests live, those on their way out included.
+    pub(crate) fn live(&self) -> usize {
+        // Exact where it is counted; else two sums, between which guests come and go.
+        if self.keeps() {
+            return self.shelf.lock().live;
+        }
+        let (created, discarded, _) = self.tally.sums();
+        usize::try_from(created - discarded).unwrap_or(usize::MAX)
+    }
+
     /// Tells whether guests may stand idle or ready.
     fn keeps(&self) -> bool {
         self.keep.max_uses > 1 || self.keep.prepared > 0

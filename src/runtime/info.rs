@@ -110,15 +110,17 @@ pub(super) fn runtime(core: &Core) -> RuntimeStats {
 }
 
 pub(super) fn stats(deployment: &Deployment<Code>) -> Stats {
-    let (tally, idle, prepared) = match &deployment.callee {
-        Code::Wasm(sandbox) => (sandbox.pool().tally(), sandbox.pool().idle(), sandbox.pool().ready()),
-        Code::Native(native) => (&native.tally, 0, 0),
+    let ((created, discarded, served), (live, idle, prepared)) = match &deployment.callee {
+        Code::Wasm(sandbox) => {
+            let pool = sandbox.pool();
+            (pool.tally().sums(), (pool.live(), pool.idle(), pool.ready()))
+        }
+        Code::Native(native) => (native.tally.sums(), (0, 0, 0)),
     };
-    let (created, discarded, served) = tally.sums();
     Stats {
         running: deployment.gate.out().units() as usize,
         waiting: deployment.gate.waiting(),
-        live: usize::try_from(created - discarded).unwrap_or(usize::MAX),
+        live,
         idle,
         prepared,
         created,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fnhost::{Bytes, Context, Event, Failure, Function, Handler, Isolation, Response, Runtime, Start};
+use fnhost::{Bytes, Context, Event, Failure, Function, Handler, Init, Isolation, Response, Runtime, Start};
 
 use crate::kit::{
     ANSWER_BODY, COMMAND, COUNT, COUNTER, HELLO_JS, IMPORT_HOLD, Latch, MISBEHAVE, REUSE, SPIN, ask,
@@ -72,14 +72,16 @@ fn each_serves_one_event_only() {
 
 #[test]
 fn their_init_has_run_and_what_it_logged_is_the_first_events() {
-    let (_runtime, counter) = ready(Function::wasm("counter", COUNTER).isolation(REUSE), 1);
+    let (_runtime, counter) =
+        ready(Function::wasm("counter", COUNTER).init(Init::PerGuest).isolation(REUSE), 1);
     let first = send(&counter, "count", "").unwrap();
     assert_eq!((first.text().unwrap(), start(&first), first.report().init), ("101", Start::Prepared, None));
     let second = send(&counter, "count", "").unwrap();
     assert_eq!((second.text().unwrap(), start(&second)), ("102", Start::Reused));
     let log = r#"(import "fnhost" "log" (func $log (param i32 i32 i32))) (data (i32.const 8) "from init")
         (func (export "fnhost_init") (result i32) (call $log (i32.const 2) (i32.const 8) (i32.const 9)) (i32.const 0))"#;
-    let (_runtime, logs) = ready(Function::wasm("logs", module(log, ANSWER_BODY)).isolation(REUSE), 1);
+    let logs = Function::wasm("logs", module(log, ANSWER_BODY)).init(Init::PerGuest).isolation(REUSE);
+    let (_runtime, logs) = ready(logs, 1);
     let tail = || send(&logs, "any", "").unwrap().report().log_tail.clone();
     assert!(tail().contains("from init"));
     assert_eq!(tail(), "");
@@ -217,7 +219,8 @@ fn removing_and_redeploying_discard_them() {
 
 #[test]
 fn an_init_that_fails_leaves_events_to_themselves() {
-    let failing = Function::wasm("counter", COUNTER).env("INIT_FAIL", "no database").prepared(2);
+    let counter = Function::wasm("counter", COUNTER).init(Init::PerGuest);
+    let failing = counter.env("INIT_FAIL", "no database").prepared(2);
     let (runtime, counter) = host(failing);
     for _ in 0..3 {
         let error = send(&counter, "count", "").unwrap_err();
@@ -239,7 +242,7 @@ fn an_init_that_fails_for_a_while_is_tried_again() {
         r#"{IMPORT_HOLD} (func (export "fnhost_init") (result i32)
             (i32.lt_s (call $call (i32.const 8) (i32.const 4) (i32.const 0) (i32.const 0)) (i32.const 0)))"#
     );
-    let f = Function::wasm("f", module(&init, ANSWER_BODY)).prepared(1).grant(
+    let f = Function::wasm("f", module(&init, ANSWER_BODY)).init(Init::PerGuest).prepared(1).grant(
         "hold",
         move |_: Bytes, _: Context| {
             let attempt = counted.fetch_add(1, SeqCst);
@@ -258,7 +261,7 @@ fn what_init_asks_of_the_host_runs_under_the_hosts_own_runtime() {
         r#"{IMPORT_HOLD} (func (export "fnhost_init") (result i32)
             (drop (call $call (i32.const 8) (i32.const 4) (i32.const 0) (i32.const 0))) (i32.const 0))"#
     );
-    let f = Function::wasm("f", module(&init, ANSWER_BODY)).prepared(1).grant(
+    let f = Function::wasm("f", module(&init, ANSWER_BODY)).init(Init::PerGuest).prepared(1).grant(
         "hold",
         async |_: Bytes, _: Context| {
             tokio::spawn(tokio::time::sleep(Duration::from_millis(1))).await.expect("it sleeps");
@@ -287,7 +290,7 @@ fn a_guest_that_is_cancelled_is_not_put_back() {
 /// Spins in init, but only where nobody's event waits for it: a tenant is named for those.
 fn spinning() -> Function {
     let init = format!(r#"(func (export "fnhost_init") (result i32) {SPIN})"#);
-    Function::wasm("spin", module(&init, ANSWER_BODY)).init_timeout(LONG)
+    Function::wasm("spin", module(&init, ANSWER_BODY)).init(Init::PerGuest).init_timeout(LONG)
 }
 
 #[test]
@@ -325,7 +328,7 @@ fn the_thread_comes_with_the_first_function_that_prepares_and_goes_with_the_runt
         let runtime = runtime();
         let plain = deploy(&runtime, Function::wasm("plain", module("", ANSWER_BODY)));
         (0..100).for_each(|_| drop(ask(&plain, "any", "x")));
-        assert_eq!(own_threads(), ["fnhost-clock"], "who prepares nothing has no thread for it");
+        until("who prepares nothing has no thread for it", || own_threads() == ["fnhost-clock"]);
         deploy(&runtime, spinning().prepared(1));
         deploy(&runtime, counting().prepared(1));
         assert_eq!(prepares("fnhost-prepare"), 1);

@@ -3,13 +3,19 @@
 mod import {
     #[link(wasm_import_module = "fnhost")]
     unsafe extern "C" {
-        pub safe fn fail(kind: *const u8, kind_len: usize, message: *const u8, message_len: usize, retryable: i32);
+        pub safe fn fail(
+            kind: *const u8,
+            kind_len: usize,
+            message: *const u8,
+            message_len: usize,
+            retryable: i32,
+        );
     }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn fnhost_alloc(length: usize) -> *mut u8 {
-    Box::into_raw(vec![0; length].into_boxed_slice()).cast()
+    Box::into_raw(vec![0_u8; length].into_boxed_slice()).cast()
 }
 
 #[unsafe(no_mangle)]

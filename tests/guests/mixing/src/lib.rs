@@ -37,5 +37,6 @@ pub fn answer(table: &[u8], body: &[u8]) -> String {
 fn digest(table: &[u8], body: &[u8]) -> u64 {
     let seed = body.iter().fold(0, |seed, byte| mix(seed ^ u64::from(*byte)));
     let words = table.as_chunks::<8>().0;
-    (0..LOOKUPS).fold(seed, |digest, _| mix(digest ^ u64::from_le_bytes(words[digest as usize % words.len()])))
+    (0..LOOKUPS)
+        .fold(seed, |digest, _| mix(digest ^ u64::from_le_bytes(words[digest as usize % words.len()])))
 }

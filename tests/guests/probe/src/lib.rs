@@ -78,7 +78,9 @@ pub fn init() -> Result<(), String> {
             eprintln!("init to standard error");
         }
         "file" => state.file = Some(File::open(INPUT).map_err(|error| error.to_string())?),
-        "file-closed" => state.kept.text = Some(std::fs::read_to_string(INPUT).map_err(|error| error.to_string())?),
+        "file-closed" => {
+            state.kept.text = Some(std::fs::read_to_string(INPUT).map_err(|error| error.to_string())?)
+        }
         "clock" => {
             state.began = Some(Instant::now());
             state.kept.unix_ms = unix_ms();
@@ -108,7 +110,10 @@ pub fn handle(body: &[u8]) -> Result<Vec<u8>, Failure> {
     }
     let answer = Answer {
         elapsed_ms: state.began.map(|began| began.elapsed().as_millis()),
-        file: state.file.as_mut().map(|file| read(file).unwrap_or_else(|error| format!("unreadable: {error}"))),
+        file: state
+            .file
+            .as_mut()
+            .map(|file| read(file).unwrap_or_else(|error| format!("unreadable: {error}"))),
         fresh_random: random(),
         fresh_host_random: getrandom::u64().map_err(|error| ("random", error.to_string()))?,
         fresh_env: variable("VAR"),

@@ -1,7 +1,7 @@
 //! What is to be measured: guests, each with an event that it answers.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use fnhost::Event;
 use serde_json::json;
@@ -11,6 +11,8 @@ use crate::args::Args;
 
 /// The folders of the repository that hold guests.
 const FOLDERS: [&str; 2] = ["examples/guests", "tests/guests"];
+/// Where guests go that are too large to be in the repository, once somebody has built them.
+const LARGE: &str = "tests/guests/large/out";
 
 /// A guest and an event that it answers.
 #[derive(Clone, Debug)]
@@ -45,7 +47,10 @@ pub(crate) fn find(args: &Args) -> Result<Vec<Case>, Problem> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in FOLDERS {
-        collect(&root.join(folder), &mut files)?;
+        files.extend(list(&root.join(folder))?);
+    }
+    if root.join(LARGE).is_dir() {
+        files.extend(list(&root.join(LARGE))?);
     }
     let wanted = |case: &Case| args.only.as_ref().is_none_or(|only| case.name.contains(only));
     let cases = files.iter().map(|file| Case::of_file(file, None));
@@ -58,23 +63,15 @@ pub(crate) fn find(args: &Args) -> Result<Vec<Case>, Problem> {
     }
 }
 
-/// Collects the guests of a folder and those below it, without what builds leave.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
-    let refused = |error: std::io::Error| format!("folder {} cannot be read: {error}", folder.display());
+/// Lists the guests of a folder by name; `a.wasm` before `a-b.wasm`.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let refused = |error: io::Error| format!("folder {} cannot be read: {error}", folder.display());
     let entries = fs::read_dir(folder).map_err(refused)?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| Ok(entry?.path())).collect::<Result<_, _>>().map_err(refused)?;
-    // By name without ending: `a.wasm` before `a-b.wasm`.
-    paths.sort_by_key(|path| path.with_extension(""));
-    for path in paths {
-        let is_built = path.file_name().is_some_and(|name| name == "target" || name == "node_modules");
-        if path.is_dir() && !is_built {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "wasm") {
-            files.push(path);
-        }
-    }
-    Ok(())
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    let is_guest = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "wasm");
+    let mut guests: Vec<PathBuf> = paths.into_iter().filter(is_guest).collect();
+    guests.sort_by_key(|path| path.with_extension(""));
+    Ok(guests)
 }
 
 fn read_event(file: &Path) -> Result<Event, Problem> {
@@ -95,7 +92,10 @@ fn default_event(name: &str) -> Result<Event, Problem> {
         "plugin-good" | "plugin-bad" => {
             Event::json("order.priced", &json!({ "sku": "A-1", "quantity": 12 }))?
         }
-        _ => Event::json("visit", &json!({ "name": "Ada", "numbers": [1, 2, 3] }))?,
+        _ => Event::json(
+            "visit",
+            &json!({ "name": "Ada", "numbers": [1, 2, 3], "items": [{ "price": 2.5, "count": 4 }] }),
+        )?,
     })
 }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fnhost::{Bytes, Context, Contract, Failure, Function, Handler, Init, Isolation, Origin, Runtime, Snapshot};
+use fnhost::{
+    Bytes, Context, Contract, Failure, Function, Handler, Init, Isolation, Origin, Runtime, Snapshot,
+};
 
 use crate::Problem;
 use crate::cases::Case;

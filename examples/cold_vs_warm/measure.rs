@@ -174,7 +174,10 @@ impl Visit<'_> {
         }
         let (event, budget) = (&self.case.event, self.share(EVENTS));
         let series = match period {
-            Some(period) => sample::paced(&subject.handler, event, budget, period),
+            // Pauses may be so long that a share has room for one or two.
+            Some(period) => {
+                sample::paced(&subject.handler, event, budget.max((period * 10).min(budget * 3)), period)
+            }
             None => sample::without_pause(&subject.handler, event, budget),
         };
         match series {

@@ -42,6 +42,7 @@ pub(crate) fn measure(case: &Case, seconds: Duration, progress: &mut Progress) -
     if let Err(problem) = visit.all() {
         visit.findings.notes.push(problem.to_string());
     }
+    visit.findings.rows.sort_by_key(|row| row.stage);
     visit.findings
 }
 
@@ -266,9 +267,8 @@ fn parts(firsts: &[FirstEvent]) -> String {
         Samples::new(firsts.iter().map(part)).map_or_else(String::new, |times| stats::time(times.median()))
     };
     let rest = |first: &FirstEvent| first.total.saturating_sub(first.runtime + first.deploy + first.event);
-    let deploy = if firsts.iter().all(|first| first.was_loaded) { "loading" } else { "compiling" };
     format!(
-        "{} making the runtime, {} {deploy}, {} the event, {} the process itself",
+        "{} making the runtime, {} deploying, {} the event, {} the process itself",
         median(|first| first.runtime),
         median(|first| first.deploy),
         median(|first| first.event),

@@ -1,5 +1,6 @@
 //! The report: one HTML file that needs nothing else, neither scripts nor a network.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::plot::{self, DOTS, Shape, escape};
@@ -78,12 +79,8 @@ fn glance(page: &mut String, all: &[Findings]) {
 
 fn how_to_read(page: &mut String, all: &[Findings]) {
     let _ = writeln!(page, "<div><h2>How to read this</h2>\n<p>{AXES}</p>\n<dl>");
-    let mut known: Vec<Stage> = Vec::new();
-    for stage in all.iter().flat_map(|findings| &findings.rows).map(|row| row.stage) {
-        if !known.contains(&stage) {
-            known.push(stage);
-        }
-    }
+    let known: BTreeSet<Stage> =
+        all.iter().flat_map(|findings| &findings.rows).map(|row| row.stage).collect();
     for stage in known {
         let _ = writeln!(page, "<dt>{}</dt><dd>{}</dd>", stage.label(), stage.meaning());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::stats::Samples;
 
 /// One way in which an event, or a function before its first one, can start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Compile,
     Load,
@@ -46,7 +46,7 @@ impl Stage {
             Self::FreshWarm => "fresh, warm snapshot",
             Self::PacedFresh => "fresh, paced",
             Self::Prepared => "prepared, paced",
-            Self::PreparedWarm => "prepared, warm snapshot, paced",
+            Self::PreparedWarm => "prepared, warm snapshot",
             Self::Reused => "reused",
         }
     }
@@ -91,7 +91,9 @@ impl Stage {
             Self::FreshWarm => "a new sandbox that starts from a snapshot taken after a sample event",
             Self::PacedFresh => "a new sandbox, events with pauses: a fifth of what one thread can do",
             Self::Prepared => "a new sandbox that was made beforehand, events with the same pauses",
-            Self::PreparedWarm => "the same from a snapshot taken after a sample event",
+            Self::PreparedWarm => {
+                "the same, with the same pauses, from a snapshot taken after a sample event"
+            }
             Self::Reused => "a sandbox that has served before",
         }
     }

@@ -89,7 +89,6 @@ fn default_event(name: &str) -> Result<Event, Problem> {
         "misbehave" => Event::new("ok"),
         // Its first byte says what it is to do; zero is an echo.
         "misbehave-bytes" => Event::bytes("visit", b"\0Ada".as_slice()),
-        "init-none-bytes" | "init-slow-bytes" => Event::bytes("visit", "Ada"),
         "plugin-good" | "plugin-bad" => {
             Event::json("order.priced", &json!({ "sku": "A-1", "quantity": 12 }))?
         }

@@ -49,8 +49,8 @@
 //!
 //! It runs under any async executor and on plain threads ([`Handler::invoke_blocking`], [`Runtime::block_on`]). A
 //! guest runs on the thread that polls its call and yields at least each millisecond. A runtime starts one thread
-//! for its clock, one more when a function that imports WASI is deployed or an answer is streamed, and one for
-//! idle guests when some are kept.
+//! for its clock, one more when a function that imports WASI is deployed or an answer is streamed, one for idle
+//! guests when some are kept or prepared, and one that prepares guests and drops large ones.
 //! Nothing reads environment variables, sets globals or prints; the engine itself installs handlers for SIGSEGV,
 //! SIGILL and SIGFPE once in the process.
 

@@ -355,7 +355,7 @@ fn large_guests_end_after_their_event_and_nothing_is_left() {
     let large = deploy(&runtime, Function::wasm("large", module("", touch)).timeout(LONG));
     for _ in 0..60 {
         assert_eq!(ask(&large, "any", ""), "");
-        assert!(runtime.stats().places_taken <= 33);
+        assert!(runtime.stats().places_taken <= 6);
     }
     until("the last ones are gone", || large.stats().unwrap().live == 0 && runtime.stats().places_taken == 0);
     let (stats, all) = (large.stats().unwrap(), runtime.stats());

@@ -159,8 +159,10 @@ fn only_so_many_wait() {
     let dropping = std::thread::scope(|scope| {
         let dropping =
             scope.spawn(|| leases.into_iter().for_each(|lease| lease.release(None, Instant::now())));
-        until("as many wait as may", || pool.shelf.lock().spent.len() == 32);
+        // The stagehand takes one of them in hand, sooner or later.
+        until("as many wait as may", || pool.shelf.lock().spent.len() >= 3);
         assert!(!dropping.is_finished(), "the next one is dropped by who brings it");
+        assert!(pool.shelf.lock().spent.len() <= 4);
         drop(shut);
         dropping.join()
     });

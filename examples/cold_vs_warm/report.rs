@@ -49,8 +49,8 @@ pub(crate) fn html(machine: &Machine, all: &[Findings]) -> String {
 fn summary(page: &mut String, all: &[Findings]) {
     *page += "<section>\n<header><h2>Medians</h2></header>\n<div class=\"scroll\"><table>\n<thead><tr><th>guest</th>\
               <th>contract</th><th>code</th>";
-    for (_, name) in SUMMARY {
-        let _ = write!(page, "<th>{name}</th>");
+    for (stage, name) in SUMMARY {
+        let _ = write!(page, "<th title=\"{}: {}\">{name}</th>", stage.label(), stage.meaning());
     }
     *page += "<th>fresh/s</th><th>reused/s</th></tr></thead>\n<tbody>\n";
     for (i, findings) in all.iter().enumerate() {

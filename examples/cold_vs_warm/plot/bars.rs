@@ -17,7 +17,7 @@ pub(crate) fn throughput(findings: &Findings) -> String {
 }
 
 fn draw(size: Size, findings: &Findings) -> String {
-    let left = if size == Size::Wide { 150.0 } else { 126.0 };
+    let left = if size == Size::Wide { 150.0 } else { 144.0 };
     let most = findings.rates.iter().map(|rate| rate.per_second).fold(1e-9, f64::max);
     let scale = (size.width() - left - VALUE) / most;
     let mut canvas = Canvas::new(size, &format!("Events in a second of {}", findings.name));

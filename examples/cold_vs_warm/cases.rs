@@ -42,6 +42,8 @@ impl Case {
 /// Finds what the command line asks for.
 pub(crate) fn find(args: &Args) -> Result<Vec<Case>, Problem> {
     if let Some(guest) = &args.guest {
+        let missing = |error: io::Error| format!("guest {} cannot be read: {error}", guest.display());
+        fs::File::open(guest).map_err(missing)?;
         return Ok(vec![Case::of_file(guest, args.event.as_deref())?]);
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -127,6 +129,12 @@ mod tests {
     fn a_name_that_no_guest_has_is_an_error() {
         let error = find(&args(Some("nonsuch"))).unwrap_err();
         assert_eq!(error.to_string(), "no guest of the repository has \"nonsuch\" in its name");
+    }
+
+    #[test]
+    fn a_guest_that_is_not_there_is_an_error_with_its_path() {
+        let error = find(&Args { guest: Some("nonsuch.wasm".into()), ..args(None) }).unwrap_err();
+        assert!(error.to_string().starts_with("guest nonsuch.wasm cannot be read"), "{error}");
     }
 
     #[test]

@@ -72,6 +72,9 @@ fn measure_all(args: &Args) -> Result<(), Problem> {
     }
     write(&args.out, &report::html(&machine, &all))?;
     println!("The report with plots is {}", args.out.display());
+    if all.iter().all(|findings| findings.rows.is_empty()) {
+        return Err("nothing could be measured, for the reasons above".into());
+    }
     Ok(())
 }
 

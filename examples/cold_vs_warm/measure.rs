@@ -34,6 +34,7 @@ const PERIODS: u32 = 5;
 pub(crate) fn measure(case: &Case, seconds: Duration, progress: &mut Progress) -> Findings {
     let findings = Findings {
         name: case.name.clone(),
+        contract: "unknown".into(),
         event: case.event_in_words(),
         code_bytes: std::fs::metadata(&case.path).map_or(0, |file| file.len()),
         ..Findings::default()

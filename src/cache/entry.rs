@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::cache::Key;
+use crate::cache::{Key, Unfit};
 
 const MARK: [u8; 8] = *b"fnhost 1";
 const HASH: usize = 32;
@@ -25,19 +25,20 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Verifies the whole file through the descriptor that it then hands out.
-    pub(crate) fn read(mut file: File, key: &Key) -> Result<Self, String> {
-        let failed = |error: io::Error| format!("it cannot be read: {error}");
-        let size = file.metadata().map_err(failed)?.len();
-        let Some(before) = size.checked_sub(PROOF as u64) else { return Err("it is cut".into()) };
+    pub(super) fn read(mut file: File, key: &Key) -> Result<Self, Unfit> {
+        let size = file.metadata()?.len();
+        let before = size.checked_sub(PROOF as u64).ok_or("it is cut")?;
         let mut proof = [0; PROOF];
-        file.seek(SeekFrom::Start(before)).and_then(|_| file.read_exact(&mut proof)).map_err(failed)?;
+        file.seek(SeekFrom::Start(before))?;
+        file.read_exact(&mut proof)?;
         let (body, note) = lengths(&proof, before, key)?;
-        file.rewind().map_err(failed)?;
+        file.rewind()?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader((&mut file).take(size - HASH as u64)).map_err(failed)?;
+        hasher.update_reader((&mut file).take(size - HASH as u64))?;
         check(&hasher, &proof)?;
         let mut text = vec![0; note];
-        file.seek(SeekFrom::Start(body)).and_then(|_| file.read_exact(&mut text)).map_err(failed)?;
+        file.seek(SeekFrom::Start(body))?;
+        file.read_exact(&mut text)?;
         Ok(Self { file, body, note: text })
     }
 
@@ -65,7 +66,10 @@ pub(crate) fn pack(key: &Key, mut body: Vec<u8>, note: &[u8]) -> Vec<u8> {
 }
 
 /// Reads an entry out of memory: body and note, if all of it verifies and has the key that the note stands for.
-pub(crate) fn unpack(bytes: &[u8], key: impl FnOnce(&[u8]) -> Option<Key>) -> Result<(&[u8], &[u8]), String> {
+pub(crate) fn unpack(
+    bytes: &[u8],
+    key: impl FnOnce(&[u8]) -> Option<Key>,
+) -> Result<(&[u8], &[u8]), &'static str> {
     let (rest, proof) = bytes.split_last_chunk::<PROOF>().ok_or("it is cut")?;
     let note = usize::try_from(number(&proof[16..24])).unwrap_or(usize::MAX);
     let (body, note) = rest.split_at(rest.len().checked_sub(note).ok_or("it is cut")?);
@@ -91,26 +95,22 @@ pub(super) fn tail(key: &Key, body: &[u8], note: &[u8]) -> Vec<u8> {
 }
 
 /// Checks everything but the hash, and returns how long body and note are.
-fn lengths(proof: &[u8; PROOF], before: u64, key: &Key) -> Result<(u64, usize), String> {
+fn lengths(proof: &[u8; PROOF], before: u64, key: &Key) -> Result<(u64, usize), &'static str> {
     let (body, note) = (number(&proof[8..16]), number(&proof[16..24]));
     if proof[..8] != MARK {
-        return Err("it is cut, or none of this library's".into());
+        return Err("it is cut, or none of this library's");
     }
     if proof[24..24 + 32] != *key.as_bytes() {
-        return Err("it was made under another name or for another engine".into());
+        return Err("it was made under another name or for another engine");
     }
     if body.checked_add(note) != Some(before) || note > MOST_NOTE {
-        return Err("its lengths are wrong".into());
+        return Err("its lengths are wrong");
     }
     Ok((body, note as usize))
 }
 
-fn check(hasher: &blake3::Hasher, proof: &[u8; PROOF]) -> Result<(), String> {
-    if hasher.finalize().as_bytes()[..] == proof[PROOF - HASH..] {
-        Ok(())
-    } else {
-        Err("it is damaged".into())
-    }
+fn check(hasher: &blake3::Hasher, proof: &[u8; PROOF]) -> Result<(), &'static str> {
+    if hasher.finalize().as_bytes()[..] == proof[PROOF - HASH..] { Ok(()) } else { Err("it is damaged") }
 }
 
 fn number(bytes: &[u8]) -> u64 {

@@ -27,7 +27,10 @@ mod unix {
 
     use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW};
 
+    use rustix::io::Errno;
+
     use super::{Listed, UNFINISHED};
+    use crate::cache::Unfit;
 
     /// An open folder; whoever renames it does not change which one it is.
     pub(crate) struct Folder {
@@ -71,21 +74,18 @@ mod unix {
         }
 
         /// Opens a file that only this user may have written; none if it is not there.
-        pub(crate) fn file(&self, name: &str) -> Option<Result<File, String>> {
+        pub(crate) fn file(&self, name: &str) -> Result<Option<File>, Unfit> {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
             let file = match rustix::fs::openat(&self.dir, name, flags, Mode::empty()) {
                 Ok(file) => file,
-                Err(rustix::io::Errno::NOENT) => return None,
-                Err(error) => return Some(Err(format!("it cannot be opened: {error}"))),
+                Err(Errno::NOENT) => return Ok(None),
+                Err(Errno::LOOP | Errno::ACCESS) => return Err("it is a link, or not this user's".into()),
+                Err(error) => return Err(Unfit::Unread(error.into())),
             };
-            let checked = rustix::fs::fstat(&file).map_err(|error| error.to_string()).and_then(|stat| {
-                if is_ours(&stat) {
-                    Ok(())
-                } else {
-                    Err("it is no file that only this user may write".into())
-                }
-            });
-            Some(checked.map(|()| File::from(file)))
+            if !is_ours(&rustix::fs::fstat(&file).map_err(io::Error::from)?) {
+                return Err("it is no file that only this user may read".into());
+            }
+            Ok(Some(File::from(file)))
         }
 
         /// Notes that a file was used.
@@ -149,6 +149,7 @@ mod other {
     use std::path::Path;
 
     use super::Listed;
+    use crate::cache::Unfit;
 
     /// There is no way to tell here who else may write to a folder, so none is taken.
     pub(crate) enum Folder {}
@@ -158,7 +159,7 @@ mod other {
             Err("a cache folder needs a Unix system; leave `cache_dir` out".into())
         }
 
-        pub(crate) fn file(&self, _: &str) -> Option<Result<File, String>> {
+        pub(crate) fn file(&self, _: &str) -> Result<Option<File>, Unfit> {
             match *self {}
         }
 

@@ -8,16 +8,27 @@ use crate::cache::folder::{Listed, UNFINISHED};
 /// A file that is unfinished for so long has no writer any more.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
+/// How full the folder is; only an estimate, as others may write too.
+#[derive(Default)]
+pub(super) struct Filled {
+    /// None until it was looked at.
+    size: Option<u64>,
+    /// Looking again makes no sense below this.
+    again: u64,
+}
+
 impl Cache {
     /// Removes what was used longest ago, until so many more bytes fit.
     pub(super) fn make_room(&self, more: u64) {
-        let mut size = self.size.lock();
-        let now = size.get_or_insert_with(|| self.sweep(u64::MAX)).saturating_add(more);
-        *size = Some(now);
-        if now > self.bound {
+        let mut filled = self.filled.lock();
+        let size = filled.size.unwrap_or_else(|| self.sweep(u64::MAX)).saturating_add(more);
+        filled.size = Some(size);
+        if size > self.bound.max(filled.again) {
             // A tenth more than needed, so that the folder is not read for each file.
             let target = (self.bound - self.bound / 10).saturating_sub(more);
-            *size = Some(self.sweep(target).saturating_add(more));
+            let left = self.sweep(target).saturating_add(more);
+            // What is pinned may be more than the bound all by itself.
+            (filled.size, filled.again) = (Some(left), left.saturating_add(left / 10));
         }
     }
 

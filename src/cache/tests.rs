@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::cache::{Cache, Key, pack, unpack};
+use crate::cache::{Cache, Key, Unfit, pack, unpack};
 
 const BOUND: u64 = 1 << 20;
 
@@ -44,7 +44,7 @@ fn key(name: &str) -> Key {
 }
 
 fn body(cache: &Cache, name: &str) -> Option<Vec<u8>> {
-    Some(cache.find(&key(name))?.body().unwrap())
+    Some(cache.find(&key(name)).unwrap()?.body().unwrap())
 }
 
 /// Changes a file as only somebody who may do anything could.
@@ -60,9 +60,9 @@ fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 fn what_is_kept_is_found_with_its_note_by_a_second_user_of_the_folder() {
     let folder = Folder::new();
     folder.cache(BOUND).keep(&key("a"), b"body", b"note").unwrap();
-    let mut entry = folder.cache(BOUND).find(&key("a")).unwrap();
+    let mut entry = folder.cache(BOUND).find(&key("a")).unwrap().unwrap();
     assert_eq!((entry.body().unwrap().as_slice(), entry.note()), (&b"body"[..], &b"note"[..]));
-    assert!(folder.cache(BOUND).find(&key("b")).is_none());
+    assert!(folder.cache(BOUND).find(&key("b")).unwrap().is_none());
 }
 
 #[test]
@@ -76,15 +76,15 @@ fn every_changed_byte_and_every_cut_is_noticed_and_the_file_removed() {
     for at in 0..size {
         cache.keep(&key("a"), b"some body", b"some note").unwrap();
         rewrite(&folder.files()[0], |bytes| bytes[at] ^= 0x10);
-        assert!(cache.find(&key("a")).is_none(), "byte {at}");
+        assert!(cache.find(&key("a")).unwrap().is_none(), "byte {at}");
         assert!(folder.files().is_empty(), "byte {at}");
         cache.keep(&key("a"), b"some body", b"some note").unwrap();
         rewrite(&folder.files()[0], |bytes| bytes.truncate(at));
-        assert!(cache.find(&key("a")).is_none(), "cut at {at}");
+        assert!(cache.find(&key("a")).unwrap().is_none(), "cut at {at}");
     }
     cache.keep(&key("a"), b"some body", b"some note").unwrap();
     rewrite(&folder.files()[0], |bytes| bytes.push(0));
-    assert!(cache.find(&key("a")).is_none(), "a byte more");
+    assert!(cache.find(&key("a")).unwrap().is_none(), "a byte more");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn swapped_files_are_noticed() {
     fs::rename(one, &aside).unwrap();
     fs::rename(other, one).unwrap();
     fs::rename(&aside, other).unwrap();
-    assert!(cache.find(&key("a")).is_none() && cache.find(&key("b")).is_none());
+    assert!(cache.find(&key("a")).unwrap().is_none() && cache.find(&key("b")).unwrap().is_none());
 }
 
 #[test]
@@ -108,13 +108,13 @@ fn a_file_that_others_may_write_or_that_is_none_is_not_believed() {
     for mode in [0o600, 0o440, 0o404, 0o420, 0o402] {
         cache.keep(&key("a"), b"body", b"").unwrap();
         fs::set_permissions(&folder.files()[0], Permissions::from_mode(mode)).unwrap();
-        assert!(cache.find(&key("a")).is_none(), "{mode:o}");
+        assert!(cache.find(&key("a")).unwrap().is_none(), "{mode:o}");
     }
     cache.keep(&key("a"), b"body", b"").unwrap();
     let real = folder.0.join("real");
     fs::rename(&folder.files()[0], &real).unwrap();
     std::os::unix::fs::symlink(&real, folder.0.join(key("a").to_string())).unwrap();
-    assert!(cache.find(&key("a")).is_none(), "a link");
+    assert!(cache.find(&key("a")).unwrap().is_none(), "a link");
 }
 
 #[test]
@@ -167,9 +167,9 @@ fn what_was_used_longest_ago_goes_first_and_nothing_pinned() {
         fs::File::open(path).unwrap().set_modified(used).unwrap();
     }
     let pin = cache.pin(key("b"));
-    assert!(cache.find(&key("a")).is_some(), "used now");
+    assert!(cache.find(&key("a")).unwrap().is_some(), "used now");
     cache.keep(&key("d"), &[0; 3_000], b"").unwrap();
-    let there = |name| cache.find(&key(name)).is_some();
+    let there = |name| cache.find(&key(name)).unwrap().is_some();
     assert_eq!(["a", "b", "c", "d"].map(there), [true, true, false, true]);
     drop(pin);
     let total: u64 = folder.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum();
@@ -216,5 +216,17 @@ fn a_folder_that_takes_nothing_is_an_error_and_gives_nothing() {
     let cache = folder.cache(BOUND);
     fs::remove_dir(&folder.0).unwrap();
     assert!(cache.keep(&key("a"), b"body", b"").is_err());
-    assert!(cache.find(&key("a")).is_none());
+    assert!(cache.find(&key("a")).unwrap().is_none());
+}
+
+#[test]
+fn what_cannot_be_read_now_is_an_error_and_stays() {
+    let folder = Folder::new();
+    let cache = folder.cache(BOUND);
+    cache.keep(&key("a"), b"body", b"").unwrap();
+    // As if every descriptor were taken: a name that the system cannot even look up.
+    let unread = Unfit::from(std::io::Error::from_raw_os_error(24));
+    assert!(matches!(unread, Unfit::Unread(_)));
+    assert!(cache.folder.file(&"x".repeat(5_000)).is_err_and(|unfit| matches!(unfit, Unfit::Unread(_))));
+    assert_eq!(folder.files().len(), 1);
 }

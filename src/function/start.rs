@@ -15,9 +15,12 @@ use crate::wasm::Contract;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Init {
-    /// Once, when the function is deployed; each sandbox starts with the memory that it left.
+    /// Once, and each sandbox starts with the memory that it left: when the function is deployed, or before, if the
+    /// cache folder has a snapshot of the same code, settings and samples.
     #[default]
     Snapshot,
+    /// Once for each deployment, whatever the cache folder has.
+    Anew,
     /// In each new sandbox, before its first event.
     PerGuest,
 }

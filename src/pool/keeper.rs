@@ -110,10 +110,22 @@ impl Keeper {
         &self.stagehand
     }
 
+    /// Watches from now on.
     pub(crate) fn watch(self: &Arc<Self>, pool: Weak<dyn Idlers>) {
+        self.mind(pool);
+        self.start();
+    }
+
+    /// Watches once there is a thread for it.
+    pub(crate) fn mind(&self, pool: Weak<dyn Idlers>) {
         let mut watch = self.watch.lock();
         watch.pools.retain(|known| known.strong_count() > 0);
         watch.pools.push(pool);
+    }
+
+    /// Starts the thread, if there is none.
+    pub(crate) fn start(self: &Arc<Self>) {
+        let mut watch = self.watch.lock();
         if watch.thread.is_none() && !watch.closed {
             let keeper = Arc::clone(self);
             let thread = thread::Builder::new().name("fnhost-keeper".into()).spawn(move || keeper.run());

@@ -220,7 +220,7 @@ impl<G: Send + 'static> Pool<G> {
         self.call_if_wanting();
     }
 
-    pub(crate) fn keeper(&self) -> &Keeper {
+    pub(crate) fn keeper(&self) -> &Arc<Keeper> {
         &self.keeper
     }
 

@@ -175,9 +175,7 @@ impl RuntimeBuilder {
         let room = Arc::new(Gate::new(Amount::new(self.places, memory / PAGE), usize::MAX));
         let mappings = Mappings::new(self.loaded, cache.is_some().then_some(self.unload_after));
         let keeper = Keeper::new(Arc::clone(&room), Stagehand::new(Arc::clone(clock.face())));
-        if cache.is_some() {
-            keeper.watch(Arc::downgrade(&mappings) as _);
-        }
+        keeper.mind(Arc::downgrade(&mappings) as _);
         Ok(Runtime::from_core(Core {
             desk: Desk {
                 face: Arc::clone(clock.face()),

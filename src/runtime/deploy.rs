@@ -123,7 +123,8 @@ impl Drop for Permit {
 }
 
 fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Result<Deployed, Error> {
-    let Developed { found, snapshot, warm_ups } = developed;
+    let Developed { mut found, snapshot, warm_ups } = developed;
+    let mapped = found.mapped.take();
     let (contract, origin, compile_time) = (found.program.findings().contract, found.origin, found.took);
     let hash = Some(found.hash.to_hex().to_string());
     let surroundings = surroundings(core, &found)?;
@@ -139,6 +140,7 @@ fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Re
     let version = insert(core, &function, make)?;
     // Only what can be reached is worth making ready.
     if let Some(sandbox) = made {
+        sandbox.adopt(mapped);
         sandbox.prepare();
     }
     let name = function.name;

@@ -44,6 +44,7 @@ pub(super) async fn prepare(core: &Arc<Core>, function: &Function, lane: usize) 
         stand_ins: &function.start.stand_ins,
         samples: &function.start.samples,
         per_guest: function.start.init == Init::PerGuest,
+        anew: function.start.init == Init::Anew,
         lane,
         check: &|found| check(core, function, found, lane),
         surroundings: &|found| surroundings(core, found),
@@ -57,7 +58,10 @@ pub(super) async fn prepare(core: &Arc<Core>, function: &Function, lane: usize) 
 fn check(core: &Core, function: &Function, found: &Found, lane: usize) -> Result<(), Error> {
     let findings = found.program.findings();
     function.check_contract(findings.contract)?;
-    if let Some(export) = &function.recipe.init_export {
+    // A snapshot need not export it any more: it has run.
+    if let Some(export) = &function.recipe.init_export
+        && !found.is_initialized
+    {
         core.vault.check_init(&function.name, &found.program, export, lane)?;
     }
     findings.check_limits(&function.name, function.limits(), core.room.total())?;

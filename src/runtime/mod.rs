@@ -87,7 +87,7 @@ impl Runtime {
     /// Handlers that follow the name use it from their next event; events in flight finish on the old version,
     /// which stays until it is removed. At most two functions are compiled at a time, on threads of their own.
     ///
-    /// The init of the code runs now, and the samples of [`Function::warm_up`], unless
+    /// The init of the code runs now (or ran before, and the cache folder remembers it), and the samples of [`Function::warm_up`], unless
     /// [`Init::PerGuest`](crate::Init::PerGuest) is set; [`Deployed::snapshot`] says what became of that.
     ///
     /// # Errors

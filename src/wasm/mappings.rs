@@ -17,6 +17,8 @@ use crate::wasm::linked::Slot;
 const SOME: usize = 1_000;
 /// Fewer would be mapped again all the time.
 const FEWEST: usize = 16;
+/// How soon it is looked again after those that cannot go now.
+const LOOK: Duration = Duration::from_secs(1);
 /// Mappings of the kernel's that one program takes on one shard.
 const KERNELS: usize = 3;
 
@@ -78,21 +80,48 @@ impl Mappings {
         slots.push(this);
         drop(slots);
         while self.count() > self.most && self.unload(|_| true, slot) {}
-        Instant::now().checked_add(self.unload_after?)
+        let now = Instant::now();
+        if self.count() > self.most { now.checked_add(LOOK) } else { now.checked_add(self.unload_after?) }
     }
 
     /// Unloads whoever is idle longest, if the time since when suits; tells whether there was one.
     fn unload(&self, suits: impl Fn(Duration) -> bool, but: &Arc<Slot>) -> bool {
-        let oldest = {
-            let slots = self.slots.lock();
-            let all = slots.iter().filter_map(Weak::upgrade).filter(|slot| !Arc::ptr_eq(slot, but));
-            all.filter_map(|slot| Some((slot.idle_since()?, slot))).min_by_key(|(since, _)| *since)
-        };
+        let others = self.slots().into_iter().filter(|slot| !Arc::ptr_eq(slot, but));
+        let oldest =
+            others.filter_map(|slot| Some((slot.idle_since()?, slot))).min_by_key(|(since, _)| *since);
         let Some((_, slot)) = oldest.filter(|(since, _)| suits(*since)) else { return false };
         // Outside of the lock: unmapping takes its time. An event that came for it meanwhile keeps it.
         slot.clear();
-        self.slots.lock().retain(|known| known.upgrade().is_some_and(|slot| !slot.is_empty()));
+        let gone = Arc::downgrade(&slot);
+        let mut slots = self.slots.lock();
+        slots.retain(|known| !known.ptr_eq(&gone));
+        // One that was mapped again meanwhile stays known.
+        if !slot.is_empty() {
+            slots.push(gone);
+        }
         true
+    }
+}
+
+impl Mappings {
+    /// Unloads who was idle for too long, and answers when the next one will have been.
+    fn expire_idle(&self, now: Instant) -> Option<Instant> {
+        let (nobody, unload_after) = (Arc::default(), self.unload_after?);
+        let limit = self.time(now).checked_sub(unload_after);
+        while limit.is_some_and(|limit| self.unload(|since| since <= limit, &nobody)) {}
+        let slots = self.slots();
+        let filled = slots.iter().filter(|slot| !slot.is_empty());
+        // One in use is looked at again after the whole time, and never at once.
+        let next = |slot: &Arc<Slot>| match slot.idle_since() {
+            Some(since) => self.born.checked_add(since)?.checked_add(unload_after),
+            None => now.checked_add(unload_after.max(LOOK)),
+        };
+        filled.filter_map(next).min()
+    }
+
+    /// Returns all slots; they are let go outside of the lock, as whatever they hold may go with them.
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.lock().iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -115,20 +144,14 @@ impl Idlers for Mappings {
     }
 
     fn expire(&self, now: Instant) -> Option<Instant> {
-        let (nobody, unload_after) = (Arc::default(), self.unload_after?);
-        let limit = self.time(now).checked_sub(unload_after);
-        while limit.is_some_and(|limit| self.unload(|since| since <= limit, &nobody)) {}
-        let slots = self.slots.lock();
-        let next = slots.iter().filter_map(Weak::upgrade).filter(|slot| !slot.is_empty());
-        // One in use is looked at again after the whole time.
-        next.map(|slot| slot.idle_since().unwrap_or_else(|| self.time(now)))
-            .min()
-            .and_then(|since| self.born.checked_add(since)?.checked_add(unload_after))
+        let nobody = Arc::default();
+        while self.count() > self.most && self.unload(|_| true, &nobody) {}
+        let soon = (self.count() > self.most).then(|| now + LOOK);
+        soon.into_iter().chain(self.expire_idle(now)).min()
     }
 
     fn close(&self) {
-        let slots = std::mem::take(&mut *self.slots.lock());
-        slots.iter().filter_map(Weak::upgrade).for_each(|slot| slot.clear());
+        self.slots().iter().for_each(|slot| slot.clear());
     }
 }
 

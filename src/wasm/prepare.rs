@@ -50,9 +50,9 @@ impl Factory<Box<Guest>> for Preparation {
 
     fn make(&self, lane: usize, granted: Amount) -> Result<(Box<Guest>, Amount), ErrorKind> {
         let sandbox = self.sandbox.upgrade().ok_or(ErrorKind::ShuttingDown)?;
-        let linked = block_on(sandbox.linked(lane))?;
         let (started, limit) = (Instant::now(), sandbox.init_timeout());
         let deadline = started.checked_add(limit).unwrap_or_else(|| started + FAR);
+        let linked = block_on(sandbox.linked(lane, deadline)).map_err(|cut| cut_off(cut, limit))??;
         let context = Context::new();
         let occasion =
             Occasion { context: &context, host: self.host.clone(), granted: granted.pages(), deadline };
@@ -68,8 +68,14 @@ impl Factory<Box<Guest>> for Preparation {
         };
         Err(match fault {
             Fault::Kind(kind) => kind,
-            Fault::Cut(Cut::Cancelled) => ErrorKind::ShuttingDown,
-            Fault::Cut(Cut::Deadline) => ErrorKind::TimedOut { phase: Phase::Init, limit },
+            Fault::Cut(cut) => cut_off(cut, limit),
         })
+    }
+}
+
+fn cut_off(cut: Cut, limit: Duration) -> ErrorKind {
+    match cut {
+        Cut::Cancelled => ErrorKind::ShuttingDown,
+        Cut::Deadline => ErrorKind::TimedOut { phase: Phase::Init, limit },
     }
 }

@@ -54,15 +54,7 @@ impl Program {
         if let Some(mapped) = shard.upgrade() {
             return Ok(mapped);
         }
-        let mapped = match self.load(vault, function, lane) {
-            Ok(mapped) => mapped,
-            Err(reason) => {
-                tracing::warn!(function, %reason, "compiled code cannot be loaded; it is compiled again");
-                let stock = vault.compile_again(function, &self.names, &self.findings)?;
-                *self.stock.write() = stock;
-                self.load(vault, function, lane)?
-            }
-        };
+        let mapped = self.load(vault, function, lane)?;
         let mapped = Arc::new(mapped);
         *shard = Arc::downgrade(&mapped);
         Ok(mapped)
@@ -73,10 +65,32 @@ impl Program {
         *self.shards[lane % self.shards.len()].lock() = Arc::downgrade(mapped);
     }
 
+    /// Tells whether it lies in memory, so that it cannot be lost.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(*self.stock.read(), Stock::Kept(_))
+    }
+
     fn load(&self, vault: &Vault, function: &str, lane: usize) -> Result<Mapped, ErrorKind> {
+        if let Some(mapped) = self.try_load(vault, function, lane)? {
+            return Ok(mapped);
+        }
+        let stock = vault.compile_again(function, &self.names, &self.findings)?;
+        *self.stock.write() = stock;
+        let gone = || ErrorKind::Engine {
+            reason: format!(
+                "the compiled code of {function:?} goes from the cache folder as soon as it is there; see who else \
+                 clears the folder"
+            ),
+        };
+        self.try_load(vault, function, lane)?.ok_or_else(gone)
+    }
+
+    /// Maps the code; none when the cache folder does not have it any more.
+    fn try_load(&self, vault: &Vault, function: &str, lane: usize) -> Result<Option<Mapped>, ErrorKind> {
+        let load = |artifact: &Artifact| vault.load(function, &self.findings, artifact, lane);
         match &*self.stock.read() {
-            Stock::Kept(artifact) => vault.load(function, &self.findings, artifact, lane),
-            Stock::Cached { .. } => vault.load(function, &self.findings, &vault.cached(&self.names)?, lane),
+            Stock::Kept(artifact) => load(artifact).map(Some),
+            Stock::Cached { .. } => vault.cached(&self.names)?.as_ref().map(load).transpose(),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::admission::{Amount, Gate, Refused};
 use crate::body::Writer;
@@ -36,14 +38,45 @@ pub(crate) struct Sandbox {
     surroundings: Surroundings,
     pool: Arc<Pool<Box<Guest>>>,
     slots: Box<[Arc<Slot>]>,
-    /// Held by the event that has the code mapped, so that others wait for it.
-    mapping: tokio::sync::Mutex<()>,
+    mapping: Mapping,
     hash: blake3::Hash,
     is_initialized: bool,
     /// How long deploying it took.
     took: Duration,
     /// How many pages a guest has when it is new, as the last one had.
     first_pages: AtomicU64,
+}
+
+/// Whether the code is being mapped; one thread at a time does that, however many events wait.
+///
+/// Nobody holds a lock while it does: an event that nobody polls any more would hold it for ever.
+#[derive(Default)]
+struct Mapping {
+    underway: AtomicBool,
+    ended: Notify,
+}
+
+/// The right to map the code; dropping it lets the next one try.
+struct Turn(Arc<Sandbox>);
+
+impl Turn {
+    fn take(sandbox: &Arc<Sandbox>) -> Option<Self> {
+        let is_free = !sandbox.mapping.underway.swap(true, SeqCst);
+        is_free.then(|| Self(Arc::clone(sandbox)))
+    }
+
+    fn map(self, lane: usize) -> Result<Arc<Linked>, ErrorKind> {
+        let sandbox = &self.0;
+        let mapped = sandbox.program.map(&sandbox.vault, &sandbox.facts.name, lane)?;
+        Ok(sandbox.link(mapped, lane))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.mapping.underway.store(false, SeqCst);
+        self.0.mapping.ended.notify_waiters();
+    }
 }
 
 /// What all functions of a runtime share.
@@ -64,14 +97,14 @@ impl Sandbox {
         facts: Arc<Facts>,
         (surroundings, pool): (Surroundings, Arc<Pool<Box<Guest>>>),
     ) -> Self {
-        let Found { program, mapped, took, hash, is_initialized, .. } = found;
+        let Found { program, took, hash, is_initialized, .. } = found;
         // What is known before the first guest is a bound: its largest memory, times its memories. It has no more
         // than its limit, nor than there is.
         let most = (recipe.limits.memory / PAGE).min(surroundings.room.total().pages());
         let first_pages = AtomicU64::new(program.findings().need().pages().min(most));
-        let sandbox = Self {
+        Self {
             slots: (0..vault.engines.shards()).map(|_| Arc::default()).collect(),
-            mapping: tokio::sync::Mutex::default(),
+            mapping: Mapping::default(),
             recipe: Arc::new(recipe),
             vault,
             program,
@@ -82,11 +115,14 @@ impl Sandbox {
             surroundings,
             pool,
             first_pages,
-        };
-        if let Some((mapped, lane)) = mapped {
-            sandbox.link(mapped, lane);
         }
-        sandbox
+    }
+
+    /// Takes over what is mapped already.
+    pub(crate) fn adopt(&self, mapped: Option<(Arc<Mapped>, usize)>) {
+        if let Some((mapped, lane)) = mapped {
+            self.link(mapped, lane);
+        }
     }
 
     pub(crate) fn pool(&self) -> &Pool<Box<Guest>> {
@@ -118,11 +154,11 @@ impl Sandbox {
     /// # Cancel safety
     ///
     /// Dropping the future gives its place back.
-    pub(crate) async fn open(
-        &self,
+    pub(crate) async fn open<'a>(
+        self: &'a Arc<Self>,
         call: &mut Call,
         lane: usize,
-    ) -> Result<Lease<'_, Box<Guest>>, ErrorKind> {
+    ) -> Result<Lease<'a, Box<Guest>>, ErrorKind> {
         match self.seat(call, lane, self.need()).await? {
             Seat::Taken(lease) | Seat::Prepared(lease) => Ok(lease),
             Seat::Empty(vacancy) => {
@@ -138,7 +174,7 @@ impl Sandbox {
     ///
     /// Dropping the future discards the guest and gives its place back.
     pub(crate) async fn call(
-        &self,
+        self: &Arc<Self>,
         call: &mut Call,
         event: Event,
         sink: Option<Writer>,
@@ -154,6 +190,7 @@ impl Sandbox {
         let (mut lease, now) = match seat {
             Seat::Taken(lease) => {
                 call.report.start = Some(Start::Reused);
+                self.slot(lane).touch(self.vault.mappings.time(started));
                 (lease, started)
             }
             Seat::Prepared(lease) => {
@@ -194,7 +231,7 @@ impl Sandbox {
 
     /// Makes a guest in the room that there is.
     async fn fill<'a>(
-        &self,
+        self: &Arc<Self>,
         vacancy: Vacancy<'a, Box<Guest>>,
         call: &mut Call,
         started: Instant,
@@ -202,7 +239,7 @@ impl Sandbox {
     ) -> Result<(Lease<'a, Box<Guest>>, Instant), ErrorKind> {
         let deadline = call.deadline(started, self.recipe.limits.init_timeout);
         let now = self.vault.mappings.time(started);
-        let linked = match self.slots[lane % self.slots.len()].take(now) {
+        let linked = match self.slot(lane).take(now) {
             Some(linked) => {
                 call.report.start = Some(Start::Fresh);
                 linked
@@ -280,32 +317,48 @@ impl Sandbox {
 
     /// Maps the code on this thread's shard, for this event and those that come after.
     async fn map(
-        &self,
+        self: &Arc<Self>,
         call: &Call,
         (started, deadline): (Instant, Instant),
         lane: usize,
     ) -> Result<Arc<Linked>, ErrorKind> {
-        let mapping = pin!(self.linked(lane));
-        match self.surroundings.face.race(deadline, mapping).await {
+        match self.linked(lane, deadline).await {
             Ok(mapped) => mapped,
             Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
             Err(Cut::Deadline) => Err(call.timed_out(Phase::Init, started, deadline)),
         }
     }
 
-    /// Returns the code as a shard has it, mapped now if it is not there.
-    pub(super) async fn linked(&self, lane: usize) -> Result<Arc<Linked>, ErrorKind> {
-        let _mine = self.mapping.lock().await;
-        let slot = &self.slots[lane % self.slots.len()];
-        if let Some(linked) = slot.take(self.vault.mappings.time(Instant::now())) {
-            return Ok(linked);
+    /// Returns the code as a shard has it, mapped now if it is not there, but only until the deadline.
+    pub(super) async fn linked(
+        self: &Arc<Self>,
+        lane: usize,
+        deadline: Instant,
+    ) -> Result<Result<Arc<Linked>, ErrorKind>, Cut> {
+        let mapping = pin!(self.mapped(lane));
+        self.surroundings.face.race(deadline, mapping).await
+    }
+
+    async fn mapped(self: &Arc<Self>, lane: usize) -> Result<Arc<Linked>, ErrorKind> {
+        loop {
+            let mut ended = pin!(self.mapping.ended.notified());
+            // Listened first, looked second: whoever ends it in between is heard.
+            ended.as_mut().enable();
+            if let Some(linked) = self.slot(lane).take(self.vault.mappings.time(Instant::now())) {
+                return Ok(linked);
+            }
+            if let Some(turn) = Turn::take(self) {
+                // On a thread of its own, which goes on whatever becomes of this event: it reads the whole file, and
+                // compiles it again if that is damaged.
+                let lost = || ErrorKind::Engine { reason: "mapping the code panicked; report it".into() };
+                return errand::run("fnhost-map", move || turn.map(lane)).await?.ok_or_else(lost)?;
+            }
+            ended.await;
         }
-        let (vault, program, facts) =
-            (Arc::clone(&self.vault), Arc::clone(&self.program), Arc::clone(&self.facts));
-        // On a thread of its own: it reads the whole file, and compiles it again if that is damaged.
-        let mapped = errand::run("fnhost-map", move || program.map(&vault, &facts.name, lane)).await?;
-        let lost = || ErrorKind::Engine { reason: "mapping the code panicked; report it".into() };
-        Ok(self.link(mapped.ok_or_else(lost)??, lane))
+    }
+
+    fn slot(&self, lane: usize) -> &Arc<Slot> {
+        &self.slots[lane % self.slots.len()]
     }
 
     fn link(&self, mapped: Arc<Mapped>, lane: usize) -> Arc<Linked> {
@@ -320,9 +373,10 @@ impl Sandbox {
             is_initialized: self.is_initialized,
             fuel: self.surroundings.fuel,
         });
-        let (slot, mappings) = (&self.slots[lane % self.slots.len()], &self.vault.mappings);
+        let (slot, mappings) = (self.slot(lane), &self.vault.mappings);
         slot.put(&linked, mappings.time(Instant::now()));
         if let Some(expiry) = mappings.filled(slot) {
+            self.pool.keeper().start();
             self.pool.keeper().expect(expiry);
         }
         linked

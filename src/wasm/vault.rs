@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::{Amount, Gate, Ticket};
 use crate::block_on::block_on;
-use crate::cache::{Cache, Key, pack, unpack};
+use crate::cache::{Cache, Entry, Key, pack, unpack};
 use crate::error::ErrorKind;
 use crate::wasm::artifact::{Artifact, Loaded, Shape};
 use crate::wasm::contract::Code;
@@ -166,13 +166,13 @@ impl Vault {
         if let Some(found) = self.ready(&names, None) {
             return Some(found);
         }
-        let source = self.cache.as_ref()?.find(&names.source)?.body().ok()?;
+        let source = self.find(&names.source)?.body().ok()?;
         self.open(function, &source, lane).ok()
     }
 
     /// Returns what was remembered under this key.
     pub(crate) fn recall(&self, key: &Key) -> Option<Vec<u8>> {
-        Some(self.cache.as_ref()?.find(key)?.note().to_vec())
+        Some(self.find(key)?.note().to_vec())
     }
 
     /// Remembers something small.
@@ -185,7 +185,7 @@ impl Vault {
 
     /// Takes what [`precompile`](Self::precompile) answered.
     pub(crate) fn unpack(&self, function: &str, bytes: &[u8]) -> Result<Found, ErrorKind> {
-        let refused = |reason: String| ErrorKind::InvalidConfiguration {
+        let refused = |reason: &str| ErrorKind::InvalidConfiguration {
             reason: format!(
                 "precompiled code of {function:?} cannot be used: {reason}; precompile it again with this fnhost and \
                  the options of this runtime"
@@ -197,9 +197,10 @@ impl Vault {
         };
         let unpacked = unpack(bytes, |text| note(text).map(|(names, _)| names.code));
         let (body, text) = unpacked.map_err(refused)?;
-        let (names, findings) = note(text).ok_or_else(|| refused("its note cannot be read".into()))?;
+        let (names, findings) = note(text).ok_or_else(|| refused("its note cannot be read"))?;
         let stock = Stock::Kept(Artifact::of_bytes(body.to_vec()));
-        let program = self.known(findings, names, stock);
+        // Not among the known ones: what the host vouches for in one place is for that place alone.
+        let program = Arc::new(Program::new(findings, names, stock, self.engines.shards()));
         Ok(Found::new(program, names.hash, Origin::Precompiled, None))
     }
 
@@ -216,18 +217,26 @@ impl Vault {
     fn ready(&self, names: &Names, binary: Option<&[u8]>) -> Option<Found> {
         let known = self.known.lock().get(&names.code).and_then(Weak::upgrade);
         let program = match (known, &self.cache) {
-            (Some(program), None) => program,
-            (None, None) => return None,
+            (Some(program), _) if program.is_kept() => program,
+            (_, None) => return None,
             (known, Some(cache)) => {
-                let entry = cache.find(&names.code)?;
-                // Without its source it could not come back if the file were lost; then that would be an error.
+                // Pinned first, looked second: nobody of this process evicts it in between.
+                let stock = self.pinned(cache, names);
+                let entry = self.find(&names.code)?;
+                // Without its source it could not come back if the file were lost; then that would be an error. It
+                // counts as used after the code, so that it is not the first of the two to go.
                 let _ = binary.map(|binary| cache.keep_once(&names.source, binary));
                 let (hash, findings) = read_note(entry.note())?;
                 (hash == names.hash).then_some(())?;
-                known.unwrap_or_else(|| self.known(findings, *names, self.pinned(cache, names)))
+                known.unwrap_or_else(|| self.known(findings, *names, stock))
             }
         };
         Some(Found::new(program, names.hash, Origin::Loaded, None))
+    }
+
+    /// Finds an entry where not finding it only means more work.
+    fn find(&self, key: &Key) -> Option<Entry> {
+        self.cache.as_ref()?.find(key).ok().flatten()
     }
 
     fn compile(&self, function: &str, binary: &[u8], names: Names, lane: usize) -> Result<Found, ErrorKind> {
@@ -242,7 +251,7 @@ impl Vault {
         Ok(Found::new(program, names.hash, Origin::Compiled, mapped))
     }
 
-    /// Compiles what was lost, from the source that lies beside it.
+    /// Compiles what was lost, from the source that lies beside it; unless somebody else just did.
     pub(crate) fn compile_again(
         &self,
         function: &str,
@@ -255,18 +264,25 @@ impl Vault {
                  again, and raise `cache_size` if others use the folder"
             ),
         };
-        let mut entry = self.cache.as_ref().and_then(|cache| cache.find(&names.source)).ok_or_else(lost)?;
-        let binary = entry.body().map_err(|_| lost())?;
+        let cache = self.cache.as_ref().ok_or_else(lost)?;
+        let turn = self.turn(&names.code);
+        let _mine = turn.lock();
+        if self.cached(names)?.is_some() {
+            return Ok(self.pinned(cache, names));
+        }
+        tracing::warn!(function, "compiled code is gone from the cache folder; it is compiled again");
+        let mut entry = cache.find(&names.source).map_err(unread)?.ok_or_else(lost)?;
+        let binary = entry.body().map_err(unread)?;
         let _permit = self.permit()?;
         let compiled = self.translate(function, findings.kind, findings.shape, &binary)?;
         Ok(self.keep(names, (&binary, compiled), findings))
     }
 
-    /// Opens compiled code in the cache folder, verified whole.
-    pub(crate) fn cached(&self, names: &Names) -> Result<Artifact, ErrorKind> {
-        let gone = || ErrorKind::Engine { reason: "it is not in the cache folder any more".into() };
-        let entry = self.cache.as_ref().and_then(|cache| cache.find(&names.code)).ok_or_else(gone)?;
-        Artifact::of_file(entry.file()).map_err(|_| gone())
+    /// Opens compiled code in the cache folder, verified whole; none if it is not there any more.
+    pub(crate) fn cached(&self, names: &Names) -> Result<Option<Artifact>, ErrorKind> {
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let entry = cache.find(&names.code).map_err(unread)?;
+        entry.map(|entry| Artifact::of_file(entry.file()).map_err(unread)).transpose()
     }
 
     /// Maps compiled code on a shard, and links it.
@@ -346,8 +362,8 @@ impl Vault {
         let Some(cache) = &self.cache else { return Stock::Kept(Artifact::of_bytes(compiled)) };
         let stock = self.pinned(cache, names);
         let kept = cache
-            .keep_once(&names.source, binary)
-            .and_then(|()| cache.keep(&names.code, &compiled, &write_note(names, findings)));
+            .keep(&names.code, &compiled, &write_note(names, findings))
+            .and_then(|()| cache.keep_once(&names.source, binary));
         match kept {
             Ok(()) => stock,
             Err(error) => {
@@ -385,6 +401,13 @@ impl Vault {
 
     fn permit(&self) -> Result<Ticket<'_>, ErrorKind> {
         block_on(self.compilers.take(Amount::one())).map_err(|_| ErrorKind::ShuttingDown)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
+fn unread(error: std::io::Error) -> ErrorKind {
+    ErrorKind::Engine {
+        reason: format!("the cache folder cannot be read: {error}; see to what the system lacks"),
     }
 }
 

@@ -7,9 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use fnhost::{ErrorKind, Function, Origin, PrecompileOptions, Runtime, Start, precompile};
+use fnhost::{ErrorKind, Event, Function, Init, Origin, PrecompileOptions, Runtime, Start, precompile};
 
-use crate::kit::{ANSWER_BODY, Dice, ECHO, JSON, ask, deploy, module, refused, says, send, small};
+use crate::kit::{
+    ANSWER_BODY, Dice, ECHO, JSON, ask, deploy, in_child, module, poll, refused, says, send, small, until,
+};
 
 /// A folder of a test's own, removed when it ends.
 pub(crate) struct Folder(PathBuf);
@@ -241,6 +243,114 @@ fn precompiled_code_runs_and_anything_else_is_refused() {
     let fueled = precompile(answering("ahead"), &PrecompileOptions::new().fuel(true)).unwrap();
     assert_eq!(ask(&deploy(&metered, function(&fueled)), "t", ""), "ahead");
     assert!(precompile("(module)", &PrecompileOptions::new()).is_err());
+}
+
+#[test]
+fn a_snapshot_is_remembered_and_taken_anew_when_asked() {
+    let folder = Folder::new();
+    let init = r#"(global $ran (mut i32) (i32.const 0))
+        (func (export "fnhost_init") (result i32) (global.set $ran (i32.const 49)) (i32.const 0))"#;
+    let code = module(init, "(i32.store8 (i32.const 8) (global.get $ran)) (i64.const 0x8_0000_0001)");
+    let deploy_as = |init: Init| {
+        let runtime = folder.runtime();
+        let function = Function::wasm("f", code.as_str()).init(init);
+        let deployed = runtime.block_on(runtime.deploy(function)).unwrap();
+        assert_eq!(ask(&runtime.handler("f").unwrap(), "t", ""), "1");
+        deployed.snapshot().to_string()
+    };
+    let taken = "snapshot taken after an init of";
+    assert!(deploy_as(Init::Snapshot).starts_with(taken));
+    assert_eq!(deploy_as(Init::Snapshot), "snapshot from the cache folder");
+    assert!(deploy_as(Init::Anew).starts_with(taken));
+}
+
+#[test]
+fn a_remembered_snapshot_needs_no_export_that_the_tool_took_out() {
+    let folder = Folder::new();
+    let code = module(r#"(func (export "_initialize"))"#, ANSWER_BODY);
+    for _ in 0..2 {
+        let runtime = folder.runtime();
+        let function = Function::wasm("f", code.as_str()).init_export("_initialize");
+        assert_eq!(ask(&deploy(&runtime, function), "t", "x"), "x");
+    }
+}
+
+#[test]
+fn a_snapshot_larger_than_code_may_be_is_refused() {
+    let fill = r#"(func (export "fnhost_init") (result i32)
+        (drop (memory.grow (i32.const 31))) (memory.fill (i32.const 65536) (i32.const 7) (i32.const 2031616)) (i32.const 0))"#;
+    let runtime = small().build().unwrap();
+    let function = Function::wasm("f", module(fill, ANSWER_BODY)).max_code(1 << 20);
+    let deployed = runtime.block_on(runtime.deploy(function)).unwrap();
+    assert!(deployed.snapshot().to_string().contains("raise `max_code`"), "{}", deployed.snapshot());
+    assert_eq!(ask(&runtime.handler("f").unwrap(), "t", "x"), "x");
+}
+
+#[test]
+fn no_file_is_lost_when_descriptors_run_out() {
+    let test = "cache::no_file_is_lost_when_descriptors_run_out";
+    let said = in_child(test, "-n 64", || {
+        let folder = Folder::new();
+        let runtime = folder.runtime();
+        let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")));
+        let before = folder.files();
+        let mut held = Vec::new();
+        while let Ok(file) = fs::File::open("/dev/null") {
+            held.push(file);
+        }
+        let error = send(&handler, "t", "").unwrap_err();
+        drop(held);
+        assert_eq!(folder.files(), before, "{error}");
+        says(&error, &["cannot be read"]);
+        ask(&handler, "t", "")
+    });
+    assert!(said.is_none_or(|said| said == "aaaa"));
+}
+
+#[test]
+fn an_event_that_nobody_polls_any_more_holds_up_nobody() {
+    let folder = Folder::new();
+    let runtime = folder.runtime();
+    let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")).concurrency(4));
+    let mut abandoned = [0, 1].map(|_| Box::pin(handler.invoke(Event::bytes("t", ""))));
+    assert!(abandoned.iter_mut().all(|event| poll(event).is_pending()));
+    assert_eq!(ask(&handler, "t", ""), "aaaa");
+    let prepared = deploy(&runtime, Function::wasm("bbbb", answering("bbbb")).prepared(2));
+    until("two stand ready", || prepared.stats().unwrap().prepared == 2);
+    runtime.block_on(runtime.shutdown(Duration::from_millis(100)));
+}
+
+#[test]
+fn events_that_give_up_leave_one_thread_and_its_work() {
+    let folder = Folder::new();
+    let runtime = folder.runtime();
+    let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")));
+    for _ in 0..200 {
+        let mut event = Box::pin(handler.invoke(Event::bytes("t", "")));
+        let _ = poll(&mut event);
+    }
+    until("what the first one began is there", || runtime.stats().loaded > 0);
+    assert_eq!(ask(&handler, "t", ""), "aaaa");
+}
+
+#[test]
+fn a_folder_that_is_gone_still_compiles_once() {
+    let folder = Folder::new();
+    let runtime = folder.runtime();
+    fs::remove_dir(folder.path()).unwrap();
+    let origins = ["a", "b", "c"].map(|name| origin(&runtime, name, answering("same")));
+    assert_eq!(origins, [Origin::Compiled, Origin::Loaded, Origin::Loaded]);
+}
+
+#[test]
+fn precompiled_code_is_for_its_own_function_alone() {
+    let runtime = small().build().unwrap();
+    let compiled = precompile(answering("ahead"), &PrecompileOptions::new()).unwrap();
+    #[expect(unsafe_code, reason = "the test vouches for what it has compiled itself")]
+    // SAFETY: it was made one line above.
+    let function = unsafe { Function::precompiled("ahead", compiled) };
+    let _ahead = deploy(&runtime, function);
+    assert_eq!(origin(&runtime, "other", answering("ahead")), Origin::Compiled);
 }
 
 const WRITER: &str = "cache::a_writer_that_is_killed_leaves_nothing_that_is_run";

@@ -86,6 +86,16 @@ fn a_kept_guest_keeps_its_program() {
 }
 
 #[test]
+fn those_that_could_not_go_go_once_their_guests_have() {
+    let runtime = small().shards(1).loaded(2).build().unwrap();
+    for number in 0..6 {
+        let function = Function::wasm(format!("f-{number}"), distinct(number)).isolation(REUSE);
+        assert_eq!(ask(&deploy(&runtime, function.idle_timeout(Duration::from_millis(50))), "t", "x"), "x");
+    }
+    until("no more than two are mapped", || runtime.stats().loaded <= 2);
+}
+
+#[test]
 fn functions_of_the_same_code_share_what_is_mapped() {
     let folder = Folder::new();
     let runtime = small().cache_dir(folder.path()).shards(1).build().unwrap();

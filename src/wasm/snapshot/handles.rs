@@ -24,9 +24,15 @@ pub(super) fn left_open(state: &mut State) -> Option<String> {
                 matches!(entry.downcast_ref::<Descriptor>(), Some(Descriptor::Dir(_)))
             };
             let dirs_open = table.iter_mut().filter(is_dir).count();
+            let is_file = |entry: &&mut (dyn std::any::Any + Send)| {
+                matches!(entry.downcast_ref::<Descriptor>(), Some(Descriptor::File(_)))
+            };
+            let files = table.iter_mut().filter(is_file).count();
             match open {
                 // It has not called WASI so far.
                 0 => None,
+                // Whatever was closed for it.
+                _ if files > 0 => Some(many(files)),
                 _ if open == STREAMS + dirs && dirs_open == dirs => None,
                 _ if open < STREAMS + dirs => Some("a standard stream or a granted folder closed".into()),
                 _ => Some(many(open.saturating_sub(STREAMS + dirs).max(1))),

@@ -7,17 +7,26 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wasmtime_wasi::HostMonotonicClock;
 
 use crate::cache::Key;
 use crate::event::Event;
+use crate::wasm::monotonic::Monotonic;
 use crate::wasm::snapshot::{Snapshot, Studio};
 use crate::wasm::vault::Found;
 
 /// What is remembered.
 #[derive(Serialize, Deserialize)]
 enum Note {
-    Taken { code: String, init: Option<Duration> },
-    Refused { reason: String },
+    /// With the reading of the guests' clock, which must not run backwards for them.
+    Taken {
+        code: String,
+        init: Option<Duration>,
+        clock: u64,
+    },
+    Refused {
+        reason: String,
+    },
 }
 
 /// A snapshot that was taken, or refused, before.
@@ -35,14 +44,15 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn of(studio: &Studio<'_>, code: blake3::Hash) -> Self {
-        let is_told = studio.stand_ins.is_empty() && studio.recipe.dirs.is_empty();
+        let is_told = !studio.anew && studio.stand_ins.is_empty() && studio.recipe.dirs.is_empty();
         Self { of: code, key: is_told.then(|| key(studio, code)).flatten() }
     }
 
     pub(super) fn recall(&self, studio: &Studio<'_>) -> Option<Remembered> {
         match serde_json::from_slice(&studio.vault.recall(self.key.as_ref()?)?).ok()? {
             Note::Refused { reason } => Some(Remembered::Refused { reason }),
-            Note::Taken { code, init } => {
+            Note::Taken { clock, .. } if clock > Monotonic.now() => None,
+            Note::Taken { code, init, .. } => {
                 let hash = blake3::Hash::from_hex(code).ok()?;
                 let found = studio.vault.reopen(&studio.facts.name, hash, studio.lane)?;
                 Some(Remembered::Taken { found: found.stand_for(self.of), init })
@@ -54,9 +64,11 @@ impl Memory {
     pub(super) fn note(&self, studio: &Studio<'_>, snapshot: &Snapshot, wasm: &[u8]) {
         let Some(key) = &self.key else { return };
         let note = match snapshot {
-            Snapshot::Taken { init } => {
-                Note::Taken { code: blake3::hash(wasm).to_hex().to_string(), init: *init }
-            }
+            Snapshot::Taken { init, .. } => Note::Taken {
+                code: blake3::hash(wasm).to_hex().to_string(),
+                init: *init,
+                clock: Monotonic.now(),
+            },
             Snapshot::Refused { reason } => Note::Refused { reason: reason.clone() },
             Snapshot::None => return,
         };

@@ -47,6 +47,8 @@ pub(crate) struct Studio<'a> {
     pub(crate) samples: &'a [Event],
     /// Init is to run for each guest, and nothing at deployment.
     pub(crate) per_guest: bool,
+    /// No snapshot of the cache folder will do.
+    pub(crate) anew: bool,
     pub(crate) lane: usize,
     /// Whether the function can be what it wants to be with a program.
     pub(crate) check: &'a (dyn Fn(&Found) -> Result<(), Error> + Sync),
@@ -64,8 +66,9 @@ pub(crate) struct Developed {
 enum Halt {
     /// The function is not deployed.
     Failed(Error),
-    /// The function is deployed without; the samples may have been answered.
-    Refused { reason: String, answers: Option<Vec<Response>> },
+    /// The function is deployed without; the samples may have been answered. A lasting reason follows from the code
+    /// and would be found again each time.
+    Refused { reason: String, lasting: bool, answers: Option<Vec<Response>> },
 }
 
 impl From<Error> for Halt {
@@ -76,7 +79,7 @@ impl From<Error> for Halt {
 
 impl From<String> for Halt {
     fn from(reason: String) -> Self {
-        Self::Refused { reason, answers: None }
+        Self::Refused { reason, lasting: true, answers: None }
     }
 }
 
@@ -114,9 +117,11 @@ pub(crate) async fn develop(studio: &Studio<'_>, code: &[u8]) -> Result<Develope
     };
     match halt {
         Halt::Failed(error) => Err(error),
-        Halt::Refused { reason, answers } => {
+        Halt::Refused { reason, lasting, answers } => {
             let developed = without(studio, &binary, reason, answers).await?;
-            memory.note(studio, &developed.snapshot, b"");
+            if lasting {
+                memory.note(studio, &developed.snapshot, b"");
+            }
             Ok(developed)
         }
     }
@@ -128,7 +133,9 @@ async fn again(
     found: Found,
     init: Option<Duration>,
 ) -> Result<Option<Developed>, Error> {
-    (studio.check)(&found)?;
+    if (studio.check)(&found).is_err() {
+        return Ok(None);
+    }
     let warm_ups = if studio.samples.is_empty() {
         Vec::new()
     } else {
@@ -138,7 +145,7 @@ async fn again(
             Err(_) => return Ok(None),
         }
     };
-    Ok(Some(Developed { found, snapshot: Snapshot::Taken { init }, warm_ups }))
+    Ok(Some(Developed { found, snapshot: Snapshot::Taken { init, remembered: true }, warm_ups }))
 }
 
 /// Compiles the code as it is.
@@ -190,14 +197,20 @@ async fn take(studio: &Studio<'_>, binary: &[u8], signs: &Signs, memory: &Memory
     drop(rehearsed.lease);
     let taken = async {
         let wasm = print?;
+        judge_size(studio, &wasm)?;
         judge_command(studio, contract, &wasm, &answers)?;
         let found = publish(studio, memory.of, &wasm, contract, &answers).await?;
-        memory.note(studio, &Snapshot::Taken { init }, &wasm);
+        memory.note(studio, &Snapshot::Taken { init, remembered: false }, &wasm);
         Ok(found)
     };
     match taken.await {
-        Ok(found) => Ok(Developed { found, snapshot: Snapshot::Taken { init }, warm_ups: answers }),
-        Err(Halt::Refused { reason, .. }) => Err(Halt::Refused { reason, answers: Some(answers) }),
+        Ok(found) => {
+            let snapshot = Snapshot::Taken { init, remembered: false };
+            Ok(Developed { found, snapshot, warm_ups: answers })
+        }
+        Err(Halt::Refused { reason, lasting, .. }) => {
+            Err(Halt::Refused { reason, lasting, answers: Some(answers) })
+        }
         Err(failed) => Err(failed),
     }
 }
@@ -219,13 +232,26 @@ async fn publish(
     let again = match stage.rehearse().await {
         Ok(rehearsed) => rehearsed.answers,
         Err(error) if is_of_the_runtime(error.kind()) => return Err(error.into()),
-        Err(error) => return Err(format!("a guest made from it does not work: {error}").into()),
+        Err(error) => {
+            // It may be the machine's fault this time.
+            let reason = format!("a guest made from it does not work: {error}");
+            return Err(Halt::Refused { reason, lasting: false, answers: None });
+        }
     };
     let differs = |(first, second): (&Response, &Response)| first.bytes() != second.bytes();
     if contract == Contract::Command && answers.iter().zip(&again).any(differs) {
         return Err(String::from("a command made from it answers its sample differently").into());
     }
     Ok(found)
+}
+
+/// Refuses a snapshot that is larger than the function's code may be: what init filled is code from now on.
+fn judge_size(studio: &Studio<'_>, wasm: &[u8]) -> Result<(), Halt> {
+    let (size, limit) = (wasm.len() as u64, studio.recipe.limits.code);
+    if size <= limit {
+        return Ok(());
+    }
+    Err(format!("the snapshot is {size} bytes, and code may have {limit}; raise `max_code`").into())
 }
 
 /// Refuses what the check could not see of a command, which is not made to run twice.

@@ -14,6 +14,8 @@ pub enum Snapshot {
     Taken {
         /// How long init took; none if only samples ran.
         init: Option<Duration>,
+        /// It was taken by an earlier deployment and lay in the cache folder, so init did not run this time.
+        remembered: bool,
     },
     /// None could be taken; init runs in each sandbox.
     #[non_exhaustive]
@@ -27,8 +29,9 @@ impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("no snapshot"),
-            Self::Taken { init: Some(init) } => write!(f, "snapshot taken after an init of {init:.1?}"),
-            Self::Taken { init: None } => f.write_str("snapshot taken after the samples"),
+            Self::Taken { remembered: true, .. } => f.write_str("snapshot from the cache folder"),
+            Self::Taken { init: Some(init), .. } => write!(f, "snapshot taken after an init of {init:.1?}"),
+            Self::Taken { init: None, .. } => f.write_str("snapshot taken after the samples"),
             Self::Refused { reason } => write!(f, "no snapshot: {reason}"),
         }
     }

@@ -21,7 +21,7 @@ const INIT: &str = "init";
 /// One program with room for one guest.
 pub(super) struct Stage<'a> {
     studio: &'a Studio<'a>,
-    sandbox: Sandbox,
+    sandbox: Arc<Sandbox>,
 }
 
 /// A guest whose init and samples have run.
@@ -38,7 +38,14 @@ impl<'a> Stage<'a> {
         let recipe = Recipe { grants: studio.stand_ins.clone(), ..studio.recipe.clone() };
         let surroundings = (studio.surroundings)(&found)?;
         let (vault, facts) = (Arc::clone(studio.vault), Arc::clone(&studio.facts));
-        Ok(Self { studio, sandbox: Sandbox::new(vault, found, recipe, facts, (surroundings, pool)) })
+        let mapped = match &found.mapped {
+            Some(mapped) => mapped.clone(),
+            // Now, as its time is not the guest's.
+            None => (found.program.map(studio.vault, &studio.facts.name, studio.lane)?, studio.lane),
+        };
+        let sandbox = Arc::new(Sandbox::new(vault, found, recipe, facts, (surroundings, pool)));
+        sandbox.adopt(Some(mapped));
+        Ok(Self { studio, sandbox })
     }
 
     /// Makes a guest, and runs its init and then all samples on it; the first that fails is the error.

@@ -112,6 +112,12 @@ impl Stagehand {
         }
     }
 
+    /// Takes the call back; tells whether there was one.
+    #[cfg(test)]
+    pub(super) fn take_call(&self) -> bool {
+        self.called.swap(false, SeqCst)
+    }
+
     /// Clears one guest away on the calling thread, whosever it is; tells whether there was one.
     pub(super) fn clear_one(&self) -> bool {
         self.works() && self.pools().0.iter().any(|pool| pool.clear_one())

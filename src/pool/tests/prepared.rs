@@ -225,6 +225,25 @@ fn none_is_wanted_where_one_is_kept_or_as_many_run_as_may() {
 }
 
 #[test]
+fn whoever_leaves_a_gap_calls_the_stagehand() {
+    let yard = Yard::new(8);
+    let pool = yard.ready(keep(2, 2));
+    let stagehand = yard.keeper.stagehand();
+    // With the thread gone, calls stay where they can be seen.
+    stagehand.close();
+    stagehand.take_thread().unwrap().join().unwrap();
+    stagehand.take_call();
+    assert!(yard.keeper.discard_longest_idle() && stagehand.take_call(), "a guest made way");
+    let lease = pool.try_checkout(&None, 0, need());
+    assert!(is_prepared(&lease) && stagehand.take_call(), "one was taken");
+    let second = pool.try_checkout(&None, 0, need());
+    assert!(!stagehand.take_call(), "as many run as may");
+    drop(lease);
+    assert!(stagehand.take_call(), "one may be made again");
+    drop(second);
+}
+
+#[test]
 fn closing_a_pool_discards_them_and_makes_none() {
     let yard = Yard::new(8);
     let works = yard.works();

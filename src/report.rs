@@ -57,7 +57,8 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Start {
-    /// The event waited until the program was mapped for this shard; then a new guest was made.
+    /// The event waited until the code was ready on this shard, mapped or shared with another function of the same
+    /// code; then a new guest was made.
     Cold,
     /// A new guest was made while the event waited.
     Fresh,

@@ -70,10 +70,12 @@ pub(crate) fn unpack(
     bytes: &[u8],
     key: impl FnOnce(&[u8]) -> Option<Key>,
 ) -> Result<(&[u8], &[u8]), &'static str> {
-    let (rest, proof) = bytes.split_last_chunk::<PROOF>().ok_or("it is cut")?;
+    let (rest, proof) =
+        bytes.split_last_chunk::<PROOF>().ok_or("it is cut, or nothing that this library wrote")?;
     let note = usize::try_from(number(&proof[16..24])).unwrap_or(usize::MAX);
-    let (body, note) = rest.split_at(rest.len().checked_sub(note).ok_or("it is cut")?);
-    let key = key(note).ok_or("it was made for something else, or is damaged")?;
+    let (body, note) =
+        rest.split_at(rest.len().checked_sub(note).ok_or("it is cut, or nothing that this library wrote")?);
+    let key = key(note).ok_or("it is damaged, or nothing that this library wrote")?;
     lengths(proof, rest.len() as u64, &key)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&bytes[..bytes.len() - HASH]);
@@ -101,7 +103,9 @@ fn lengths(proof: &[u8; PROOF], before: u64, key: &Key) -> Result<(u64, usize), 
         return Err("it is cut, or none of this library's");
     }
     if proof[24..24 + 32] != *key.as_bytes() {
-        return Err("it was made under another name or for another engine");
+        return Err(
+            "it was made for something else: other code, another version or processor, other settings (fuel)",
+        );
     }
     if body.checked_add(note) != Some(before) || note > MOST_NOTE {
         return Err("its lengths are wrong");

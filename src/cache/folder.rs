@@ -31,6 +31,7 @@ mod unix {
 
     use super::{Listed, UNFINISHED};
     use crate::cache::Unfit;
+    use crate::cache::key::ENDING;
 
     /// An open folder; whoever renames it does not change which one it is.
     pub(crate) struct Folder {
@@ -39,35 +40,36 @@ mod unix {
 
     impl Folder {
         pub(crate) fn open(path: &Path) -> Result<Self, String> {
-            let shown = path.display();
+            let shown = path;
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(|error| {
-                    format!("cache folder {shown} cannot be made: {error}; correct the path")
+                    format!("cache folder {shown:?} cannot be made: {error}; correct the path")
                 })?;
             }
             match std::fs::DirBuilder::new().mode(0o700).create(path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
-                    return Err(format!("cache folder {shown} cannot be made: {error}; correct the path"));
+                    return Err(format!("cache folder {shown:?} cannot be made: {error}; correct the path"));
                 }
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let dir = rustix::fs::open(path, flags, Mode::empty())
-                .map_err(|error| format!("cache folder {shown} cannot be opened: {error}; give a folder"))?;
-            let stat = rustix::fs::fstat(&dir).map_err(|error| format!("cache folder {shown}: {error}"))?;
+            let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| {
+                format!("cache folder {shown:?} cannot be opened: {error}; give a folder")
+            })?;
+            let stat = rustix::fs::fstat(&dir).map_err(|error| format!("cache folder {shown:?}: {error}"))?;
             let (owner, user) = (stat.st_uid, rustix::process::geteuid().as_raw());
             if owner != user {
                 return Err(format!(
-                    "cache folder {shown} belongs to user {owner}, this process runs as {user}; give a folder of \
+                    "cache folder {shown:?} belongs to user {owner}, this process runs as {user}; give a folder of \
                      its own, as compiled code in it is believed"
                 ));
             }
-            let mode = stat.st_mode & 0o777;
+            let mode = stat.st_mode & 0o7777;
             if mode & 0o077 != 0 {
                 return Err(format!(
-                    "cache folder {shown} has mode {mode:03o}, so others may reach it; make it 700, as compiled \
-                     code in it is believed"
+                    "cache folder {shown:?} has mode {mode:03o}, so others may reach it, and compiled code in it is \
+                     believed; give a folder of its own, with mode 700"
                 ));
             }
             Ok(Self { dir })
@@ -113,11 +115,11 @@ mod unix {
             let _ = rustix::fs::unlinkat(&self.dir, name, AtFlags::empty());
         }
 
-        /// Lists the regular files; what goes meanwhile is left out.
+        /// Lists the regular files that are ours by their name; what goes meanwhile is left out.
         pub(crate) fn list(&self) -> Vec<Listed> {
             let Ok(dir) = Dir::read_from(&self.dir) else { return Vec::new() };
             let names = dir.flatten().filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_string()));
-            names.filter_map(|name| self.listed(name)).collect()
+            names.filter(|name| name.ends_with(ENDING)).filter_map(|name| self.listed(name)).collect()
         }
 
         fn listed(&self, name: String) -> Option<Listed> {
@@ -138,7 +140,8 @@ mod unix {
     fn unfinished() -> String {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        format!("{UNFINISHED}{}-{}-{}", std::process::id(), since.as_nanos(), NEXT.fetch_add(1, Relaxed))
+        let number = NEXT.fetch_add(1, Relaxed);
+        format!("{UNFINISHED}{}-{}-{number}{ENDING}", std::process::id(), since.as_nanos())
     }
 }
 

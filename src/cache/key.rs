@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How the names of all files end; what is called otherwise is none of ours, and never touched.
+pub(super) const ENDING: &str = ".fnhost";
+
 /// What a file is found by: a hash of all that it was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; 32]);
@@ -24,6 +27,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(ENDING)
     }
 }

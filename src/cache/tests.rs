@@ -132,7 +132,7 @@ fn a_folder_that_others_may_reach_is_refused_with_the_reason() {
     for mode in [0o755, 0o750, 0o707] {
         fs::set_permissions(&folder.0, Permissions::from_mode(mode)).unwrap();
         let reason = Cache::open(&folder.0, BOUND).err().unwrap();
-        assert!(reason.contains(&format!("mode {mode:o}")) && reason.contains("make it 700"), "{reason}");
+        assert!(reason.contains(&format!("mode {mode:o}")) && reason.contains("with mode 700"), "{reason}");
     }
     let file = folder.0.join("file");
     fs::write(&file, "").unwrap();
@@ -144,9 +144,9 @@ fn a_writer_that_died_leaves_nothing_that_is_believed_and_is_swept_up() {
     let folder = Folder::new();
     let cache = folder.cache(BOUND);
     cache.keep(&key("a"), b"body", b"").unwrap();
-    let unfinished = folder.0.join("unfinished-1-2-3");
+    let unfinished = folder.0.join("unfinished-1-2-3.fnhost");
     fs::write(&unfinished, b"half").unwrap();
-    let fresh = folder.0.join("unfinished-1-2-4");
+    let fresh = folder.0.join("unfinished-1-2-4.fnhost");
     fs::write(&fresh, b"half").unwrap();
     let old = SystemTime::now() - Duration::from_secs(7200);
     OpenOptions::new().write(true).open(&unfinished).unwrap().set_modified(old).unwrap();
@@ -174,6 +174,16 @@ fn what_was_used_longest_ago_goes_first_and_nothing_pinned() {
     drop(pin);
     let total: u64 = folder.files().iter().map(|file| fs::metadata(file).unwrap().len()).sum();
     assert!(total <= 12_000, "{total}");
+}
+
+#[test]
+fn what_is_none_of_ours_is_never_touched() {
+    let folder = Folder::new();
+    let cache = folder.cache(1);
+    let strangers = ["precious.txt", ".profile", &"0".repeat(64)].map(|name| folder.0.join(name));
+    strangers.iter().for_each(|path| fs::write(path, vec![0; 100_000]).unwrap());
+    (0..5).for_each(|number| cache.keep(&key(&number.to_string()), &[0; 3_000], b"").unwrap());
+    assert!(strangers.iter().all(|path| path.exists()));
 }
 
 #[test]

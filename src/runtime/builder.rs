@@ -96,7 +96,8 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Sets how many engines share the work; one for each core, at most 8, unless set.
+    /// Sets how many engines share the work; one for each core, at most 8, unless set. There are fewer where the
+    /// address space cannot hold `places` for each: the number is halved until it can.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
@@ -104,7 +105,7 @@ impl RuntimeBuilder {
 
     /// Keeps compiled code in a folder, so that the same code is never compiled twice; none is used unless set.
     ///
-    /// The folder is made if it is not there, with mode 700; one that belongs to another user, or that others may
+    /// It is for the cache alone. It is made if it is not there, with mode 700; one that belongs to another user, or that others may
     /// reach, is refused. Whoever may write to it decides what this process runs. Several processes may share
     /// it. What does not verify, byte for byte, is compiled again.
     ///
@@ -124,7 +125,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Sets how many programs may stay mapped, counted once for each shard; a quarter of what the process may open
+    /// Sets how many programs may stay mapped, where one that is mapped on two shards counts twice; a quarter of what the process may open
     /// and map unless set.
     ///
     /// Past it the one that was idle longest goes, and comes back with its next event, as [`Start::Cold`].

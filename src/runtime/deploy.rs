@@ -60,7 +60,8 @@ impl Deployed {
         self.origin
     }
 
-    /// Returns how long compiling took, or finding what was compiled before; zero for native handlers.
+    /// Returns how long it took to compile, or to find what was compiled before, with init and samples where they
+    /// ran; zero for native handlers.
     pub fn compile_time(&self) -> Duration {
         self.compile_time
     }

@@ -27,7 +27,15 @@ pub(super) async fn prepare(core: &Arc<Core>, function: &Function, lane: usize) 
         let mut found = core.vault.unpack(&function.name, code)?;
         check(core, function, &found, lane)?;
         found.took = started.elapsed();
-        return Ok(Developed { found, snapshot: Snapshot::None, warm_ups: Vec::new() });
+        let has_init = found.program.findings().has_init || function.recipe.init_export.is_some();
+        let snapshot = if has_init && function.start.init != Init::PerGuest {
+            let reason =
+                "precompiled code has no source to take one of; deploy the source with a cache folder";
+            Snapshot::Refused { reason: reason.into() }
+        } else {
+            Snapshot::None
+        };
+        return Ok(Developed { found, snapshot, warm_ups: Vec::new() });
     }
     let code = read(&function.source, function.limits().code)?;
     let facts = Facts {

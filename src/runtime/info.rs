@@ -29,7 +29,8 @@ pub struct Description {
     pub contract: Contract,
     /// The BLAKE3 hash of its binary code, in hexadecimal; none for native handlers.
     pub hash: Option<String>,
-    /// How long compiling took, or finding what was compiled before; zero for native handlers.
+    /// How long it took to compile, or to find what was compiled before, with init and samples where they ran; zero
+    /// for native handlers.
     pub compile_time: Duration,
     /// How many events may run at once.
     pub concurrency: u32,

@@ -58,11 +58,6 @@ impl Slot {
         self.linked.store(Some(Arc::clone(linked)));
     }
 
-    /// Notes that a guest of it is used again.
-    pub(crate) fn touch(&self, now: Duration) {
-        self.used.store(nanos(now), Relaxed);
-    }
-
     /// Forgets the code; guests that run on it keep it until they go.
     pub(crate) fn clear(&self) {
         self.linked.store(None);

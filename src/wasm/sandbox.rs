@@ -190,7 +190,6 @@ impl Sandbox {
         let (mut lease, now) = match seat {
             Seat::Taken(lease) => {
                 call.report.start = Some(Start::Reused);
-                self.slot(lane).touch(self.vault.mappings.time(started));
                 (lease, started)
             }
             Seat::Prepared(lease) => {

@@ -179,7 +179,7 @@ fn a_folder_that_is_not_ours_alone_is_refused_when_the_runtime_is_built() {
     fs::create_dir(folder.path()).unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
     let error = small().cache_dir(folder.path()).build().unwrap_err();
-    says(&error, &["invalid configuration", "mode 770", "make it 700"]);
+    says(&error, &["invalid configuration", "mode 770", "with mode 700"]);
 }
 
 #[test]

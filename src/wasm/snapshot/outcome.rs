@@ -12,12 +12,12 @@ pub enum Snapshot {
     /// Every sandbox starts from it.
     #[non_exhaustive]
     Taken {
-        /// How long init took; none if only samples ran.
+        /// How long init took when the snapshot was taken; none if only samples ran.
         init: Option<Duration>,
         /// It was taken by an earlier deployment and lay in the cache folder, so init did not run this time.
         remembered: bool,
     },
-    /// None could be taken; init runs in each sandbox.
+    /// None could be taken; init runs in each sandbox, and samples warm none.
     #[non_exhaustive]
     Refused {
         /// Why.

@@ -46,14 +46,15 @@ pub(crate) struct Stagehand {
     works: AtomicBool,
     /// Pools with guests that wait for their end.
     spent: Mutex<VecDeque<Weak<dyn Backstage>>>,
-    crew: Mutex<Crew>,
+    pub(super) crew: Mutex<Crew>,
     changed: Condvar,
 }
 
+/// Who works, and for whom.
 #[derive(Default)]
-struct Crew {
+pub(super) struct Crew {
     /// Pools whose guests are made ready.
-    pools: Arc<Vec<Weak<dyn Backstage>>>,
+    pub(super) pools: Arc<Vec<Weak<dyn Backstage>>>,
     thread: Option<thread::JoinHandle<()>>,
     closed: bool,
 }
@@ -257,12 +258,6 @@ impl Stagehand {
             Arc::make_mut(&mut self.crew.lock().pools).retain(|pool| pool.strong_count() > 0);
         }
         pools
-    }
-
-    /// Tells how many pools it knows.
-    #[cfg(test)]
-    pub(super) fn listed(&self) -> usize {
-        self.crew.lock().pools.len()
     }
 
     /// Makes one guest if one is wanted and it is time to; answers when to look again.

@@ -173,7 +173,15 @@ impl Stagehand {
 
     /// Clears one guest away on the calling thread, whosever it is; tells whether there was one.
     pub(super) fn clear_one(&self) -> bool {
-        self.works() && std::iter::from_fn(|| self.next_spent()).any(|pool| pool.clear_one())
+        if !self.works() {
+            return false;
+        }
+        let Some(pool) = std::iter::from_fn(|| self.next_spent()).find(|pool| pool.clear_one()) else {
+            return false;
+        };
+        // Off the list, its others may have been missed by the thread's last look.
+        while !self.works() && pool.clear_one() {}
+        true
     }
 
     /// Makes no more guests, and lets the thread end.

@@ -352,6 +352,11 @@ impl Function {
             (self.keep().max_uses == 0, "max_uses", "give at least 1"),
             (limits.timeout.is_zero(), "timeout", "give some time"),
             (limits.init_timeout.is_zero(), "init_timeout", "give some time"),
+            (
+                self.prepared > 0 && self.idle_timeout.is_zero(),
+                "idle_timeout",
+                "prepared sandboxes wait that long for an event; give some time",
+            ),
             (limits.memory < PAGE, "memory", "give at least one page, 65,536 bytes"),
         ];
         if let Some((_, setting, advice)) = zero.iter().find(|(wrong, ..)| *wrong) {

@@ -116,8 +116,8 @@ impl<G: Send + 'static> Drop for Lease<'_, G> {
     fn drop(&mut self) {
         // The guest goes first: only then is its room free.
         if let Some(guest) = self.guest.take() {
+            let _leaving = self.pool.tally.leaving(self.lane);
             drop(guest);
-            self.pool.tally.discarded(self.lane);
         }
     }
 }

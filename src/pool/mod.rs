@@ -2,9 +2,10 @@
 //!
 //! A [`Pool`] hands out one guest at a time to each event: one that stands idle, or room to make one. It
 //! promises that a guest serves one event at a time; that dropping a [`Lease`] discards its guest and only
-//! [`Lease::release`] gives it back; that a guest that served a tenant serves no other; that live guests never
-//! outnumber `most`; that room is given back only after the guest is gone; and that an idle guest makes way
-//! when somebody waits for room, of whatever function. It does not know what a guest is, nor how one is made.
+//! [`Lease::release`] gives it back; that a guest that served a tenant serves no other; that no more than `most`
+//! live; that room is given back only after the guest is gone; and that an idle guest makes way when somebody
+//! waits for room, of whatever function. One more lives for a moment when an event comes while a guest is being
+//! made ready, which then goes at once. It does not know what a guest is, nor how one is made.
 
 mod keeper;
 mod lease;
@@ -28,7 +29,7 @@ use crate::admission::{Amount, Gate, Refused, Ticket};
 pub(crate) use crate::pool::keeper::{Idlers, Keeper};
 pub(crate) use crate::pool::lease::{Lease, Vacancy};
 pub(crate) use crate::pool::prepared::Factory;
-use crate::pool::shelf::{Found, Idle, Shelf};
+use crate::pool::shelf::{Found, Shelf};
 pub(crate) use crate::pool::stagehand::Stagehand;
 pub(crate) use crate::pool::tally::Tally;
 use crate::pool::teardown::Weight;
@@ -59,6 +60,8 @@ pub(crate) struct Pool<G: Send + 'static> {
     weight: Mutex<Weight>,
     /// Dropping a guest takes long enough to leave it to the stagehand.
     heavy: AtomicBool,
+    /// Dropping one has panicked.
+    panicked: AtomicBool,
     born: Instant,
     me: Weak<Self>,
 }
@@ -83,6 +86,7 @@ impl<G: Send + 'static> Pool<G> {
             factory: OnceLock::new(),
             weight: Mutex::default(),
             heavy: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
             born: Instant::now(),
             me: Weak::clone(me),
         });
@@ -210,14 +214,6 @@ impl<G: Send + 'static> Pool<G> {
     fn discard_oldest(&self) -> bool {
         let oldest = self.shelf.lock().take_oldest();
         oldest.map(|idle| self.discard(idle)).is_some()
-    }
-
-    /// Drops the guest first and gives its room back second.
-    fn discard(&self, idle: Idle<G>) {
-        let Idle { guest, room, lane, .. } = idle;
-        self.end(guest, lane);
-        self.gate().give_back(room);
-        self.call_if_wanting();
     }
 
     pub(crate) fn keeper(&self) -> &Arc<Keeper> {

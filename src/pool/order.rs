@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// How long after the first failure the next attempt is made; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// More lanes than this are not remembered.
+/// So many lanes are remembered, the latest.
 const MOST_LANES: usize = 64;
 
 /// Which guests are to be made ready next.
@@ -29,9 +29,10 @@ impl Order {
     /// Notes an event.
     pub(crate) fn note(&mut self, lane: usize, now: Instant) {
         self.latest = self.latest.max(now);
-        if self.lanes.len() < MOST_LANES {
-            self.lanes.push_back(lane);
+        if self.lanes.len() == MOST_LANES {
+            self.lanes.pop_front();
         }
+        self.lanes.push_back(lane);
     }
 
     /// Tells whether no event has come for so long.
@@ -60,14 +61,21 @@ impl Order {
         self.due = self.due.max(now + pause);
     }
 
-    pub(crate) fn succeeded(&mut self) {
+    /// Notes one that took so long to make: as long, none is made after.
+    pub(crate) fn succeeded(&mut self, took: Duration, now: Instant) {
         self.failures = 0;
+        self.put_off(took, now);
+    }
+
+    /// Tells whether the last attempt failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failures > 0
     }
 
     /// Puts the next attempt off, longer each time; tells whether this is the first failure in a row.
-    pub(crate) fn failed(&mut self, now: Instant) -> bool {
+    pub(crate) fn failed(&mut self, took: Duration, now: Instant) -> bool {
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
-        self.put_off(pause, now);
+        self.put_off(pause.max(took), now);
         self.failures += 1;
         self.failures == 1
     }

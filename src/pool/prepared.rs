@@ -1,7 +1,7 @@
 //! Guests made before their events come.
 //!
 //! A pool with a [`Factory`] keeps up to `prepared` guests ready. It promises that each of them goes to one
-//! event only; that they count as live, so that there are never more than `most`; that room for one is taken
+//! event only; that they count as live, and none is begun when `most` live; that room for one is taken
 //! only when it is free and nobody waits for it; and that all of them are given back when no event has come for
 //! the idle time-out. Who makes them is the [`Stagehand`](crate::pool::Stagehand).
 
@@ -48,8 +48,11 @@ impl<G: Send + 'static> Pool<G> {
 
     /// Calls the stagehand if a guest is wanted.
     pub(super) fn call_if_wanting(&self) {
-        if self.prepares() && self.wants(Instant::now()).is_some() {
-            self.keeper.stagehand().call();
+        if !self.prepares() {
+            return;
+        }
+        if let Some(due) = self.wants(Instant::now()) {
+            self.keeper.stagehand().call_for(due);
         }
     }
 
@@ -59,10 +62,10 @@ impl<G: Send + 'static> Pool<G> {
         let mut shelf = self.shelf.lock();
         shelf.order.note(lane, now);
         let found = shelf.take(tenant, lane, self.keep.most);
-        let wants = shelf.wants(&self.keep, now).is_some();
+        let wants = shelf.wants(&self.keep, now);
         drop(shelf);
-        if wants {
-            self.keeper.stagehand().call();
+        if let Some(due) = wants {
+            self.keeper.stagehand().call_for(due);
         }
         found
     }
@@ -76,22 +79,22 @@ impl<G: Send + 'static> Pool<G> {
     pub(super) fn refill(&self) {
         let Some(factory) = self.factory.get() else { return };
         let Some((berth, lane)) = self.begin() else { return };
-        let Some(mut room) = self.gate().try_take(factory.need()) else {
-            self.shelf.lock().order.put_off(CROWDED, Instant::now());
-            return;
-        };
-        let granted = room.amount();
-        let made = catch_unwind(AssertUnwindSafe(|| factory.make(lane, granted)));
-        match made.unwrap_or_else(|_| Err(ErrorKind::Engine { reason: "making a guest panicked".into() })) {
-            Ok((guest, used)) => {
-                room.shrink_to(used);
-                self.stand((guest, room, berth), lane);
-            }
-            Err(kind) => {
-                drop(room);
-                self.failed(factory.function(), &kind);
-            }
+        let started = Instant::now();
+        let made = catch_unwind(AssertUnwindSafe(|| self.make(&**factory, lane)));
+        let panicked = || ErrorKind::Engine { reason: "making a guest panicked".into() };
+        match made.unwrap_or_else(|_| Err(panicked())) {
+            Ok(Some((guest, room))) => self.stand((guest, room, berth), lane, started),
+            Ok(None) => self.shelf.lock().order.put_off(CROWDED, Instant::now()),
+            Err(kind) => self.failed(factory.function(), &kind, started),
         }
+    }
+
+    /// Makes one, if there is room.
+    fn make(&self, factory: &dyn Factory<G>, lane: usize) -> Result<Option<(G, Ticket<'_>)>, ErrorKind> {
+        let Some(mut room) = self.gate().try_take(factory.need()) else { return Ok(None) };
+        let (guest, used) = factory.make(lane, room.amount())?;
+        room.shrink_to(used);
+        Ok(Some((guest, room)))
     }
 
     /// Counts the guest that is to be made.
@@ -103,10 +106,10 @@ impl<G: Send + 'static> Pool<G> {
     }
 
     /// Lets the guest stand ready, or discards it.
-    fn stand(&self, (guest, room, berth): (G, Ticket<'_>, Berth<'_, G>), lane: usize) {
+    fn stand(&self, (guest, room, berth): (G, Ticket<'_>, Berth<'_, G>), lane: usize, started: Instant) {
         let now = Instant::now();
         let mut shelf = self.shelf.lock();
-        shelf.order.succeeded();
+        shelf.order.succeeded(now.duration_since(started), now);
         // While it was made, events may have come that are counted too.
         if shelf.closed || shelf.live > self.keep.most || self.gate().waiting() > 0 {
             shelf.order.put_off(CROWDED, now);
@@ -130,8 +133,8 @@ impl<G: Send + 'static> Pool<G> {
         }
     }
 
-    fn failed(&self, function: &str, kind: &ErrorKind) {
-        let is_first = self.shelf.lock().order.failed(Instant::now());
+    fn failed(&self, function: &str, kind: &ErrorKind, started: Instant) {
+        let is_first = self.shelf.lock().order.failed(started.elapsed(), Instant::now());
         if is_first && !matches!(kind, ErrorKind::ShuttingDown) {
             tracing::warn!(function, error = %kind, "no guest can be prepared; events make their own meanwhile");
         }

@@ -54,11 +54,12 @@ impl<G> Shelf<G> {
     /// of the same lane.
     pub(crate) fn take(&mut self, tenant: &Tenant, lane: usize, most: usize) -> Found<G> {
         let mine = |idle: &Idle<G>| idle.tenant == *tenant;
-        let near = self.idle.iter().rposition(|idle| idle.lane == lane && mine(idle));
+        let is_near = |idle: &Idle<G>| idle.lane % self.lanes == lane % self.lanes;
+        let near = self.idle.iter().rposition(|idle| is_near(idle) && mine(idle));
         if let Some(at) = near.or_else(|| self.idle.iter().rposition(mine)) {
             return Found::Guest(self.idle.remove(at));
         }
-        let near = self.ready.iter().rposition(|ready| ready.lane == lane % self.lanes);
+        let near = self.ready.iter().rposition(is_near);
         if let Some(at) = near.or(self.ready.len().checked_sub(1)) {
             return Found::Guest(self.ready.swap_remove(at));
         }

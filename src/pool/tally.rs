@@ -36,8 +36,9 @@ impl Tally {
         self.lane(lane).created.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn discarded(&self, lane: usize) {
-        self.lane(lane).discarded.fetch_add(1, Relaxed);
+    /// Counts one as discarded when the answer is dropped: after the guest, also one whose drop panics.
+    pub(crate) fn leaving(&self, lane: usize) -> Leaving<'_> {
+        Leaving(&self.lane(lane).discarded)
     }
 
     pub(crate) fn served(&self, lane: usize) {
@@ -52,5 +53,15 @@ impl Tally {
         let created = self.0.iter().map(|lane| lane.created.load(Relaxed)).sum();
         let served = self.0.iter().map(|lane| lane.served.load(Relaxed)).sum();
         (created, discarded, served)
+    }
+}
+
+/// A guest on its way out.
+#[must_use]
+pub(crate) struct Leaving<'a>(&'a AtomicU64);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Relaxed);
     }
 }

@@ -5,6 +5,8 @@
 //! Until it has come to them they live, and hold their room; they are the first to go when room is wanted. A
 //! guest whose call was cut off is dropped by whoever cut it off, so that its room is free then.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::admission::Ticket;
@@ -52,12 +54,26 @@ impl<G: Send + 'static> Pool<G> {
     /// Drops the guest, and counts it off; its room is free only after that.
     pub(super) fn end(&self, guest: G, lane: usize) {
         let earlier = self.tally.discarded_of(lane);
-        if earlier < TIMED_FIRST || earlier.is_multiple_of(TIMED_EVERY) {
+        let _leaving = self.tally.leaving(lane);
+        if earlier < TIMED_FIRST || earlier.is_multiple_of(TIMED_EVERY) || self.is_heavy() {
             self.end_timed(guest);
         } else {
             drop(guest);
         }
-        self.tally.discarded(lane);
+    }
+
+    /// Drops a guest that serves nobody first, and gives its room back second.
+    ///
+    /// It may be anybody's thread that does so, which is not to suffer when that panics.
+    pub(super) fn discard(&self, idle: Idle<G>) {
+        let Idle { guest, room, lane, .. } = idle;
+        let room = self.gate().ticket(room);
+        let ended = catch_unwind(AssertUnwindSafe(|| self.end(guest, lane)));
+        drop(room);
+        if ended.is_err() && !self.panicked.swap(true, Relaxed) {
+            tracing::error!("dropping a guest panicked; its room is free all the same");
+        }
+        self.call_if_wanting();
     }
 
     fn end_timed(&self, guest: G) {
@@ -72,13 +88,13 @@ impl<G: Send + 'static> Pool<G> {
 
     pub(super) fn set_heavy(&self, heavy: bool) {
         if heavy {
-            self.keeper.stagehand().enlist(self.me.clone());
+            self.keeper.stagehand().start();
         }
-        self.heavy.store(heavy, std::sync::atomic::Ordering::Relaxed);
+        self.heavy.store(heavy, Relaxed);
     }
 
     pub(super) fn is_heavy(&self) -> bool {
-        self.heavy.load(std::sync::atomic::Ordering::Relaxed)
+        self.heavy.load(Relaxed)
     }
 
     /// Leaves a guest to the stagehand, or drops it here when that would keep somebody waiting.
@@ -89,7 +105,7 @@ impl<G: Send + 'static> Pool<G> {
         let is_roomy = out.units() * 2 <= total.units() && out.pages() * 2 <= total.pages();
         let mut shelf = self.shelf.lock();
         let is_full = shelf.closed || shelf.spent.len() >= MOST_SPENT || self.gate().waiting() > 0;
-        if is_full || !is_roomy || !berth.is_counted() || !stagehand.works() {
+        if is_full || !is_roomy || !berth.is_counted() || !stagehand.is_free() {
             drop(shelf);
             self.end(guest, lane);
             return drop((room, berth));
@@ -99,6 +115,7 @@ impl<G: Send + 'static> Pool<G> {
         // The guest lives until it is dropped, so it stays counted.
         std::mem::forget(berth);
         drop(shelf);
+        stagehand.list_spent(self.me.clone());
         stagehand.call();
         // Put there first, looked second: who closes the stagehand, or came for room, has either found this guest
         // or is seen now.
@@ -109,12 +126,15 @@ impl<G: Send + 'static> Pool<G> {
 
     /// Drops a guest that waits for its end; tells whether there was one.
     pub(super) fn clear_one(&self) -> bool {
-        let spent = self.shelf.lock().take_spent();
-        let Some(Idle { guest, room, lane, .. }) = spent else { return false };
-        self.end_timed(guest);
-        self.tally.discarded(lane);
-        self.gate().give_back(room);
-        self.call_if_wanting();
+        let mut shelf = self.shelf.lock();
+        let Some(spent) = shelf.take_spent() else { return false };
+        let is_last = shelf.spent.is_empty();
+        drop(shelf);
+        if !is_last {
+            // Who waits for room is to find the others while this one is dropped.
+            self.keeper.stagehand().list_spent(self.me.clone());
+        }
+        self.discard(spent);
         true
     }
 }

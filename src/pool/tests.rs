@@ -10,6 +10,7 @@ use crate::block_on::block_on;
 use crate::clock::Clock;
 
 mod prepared;
+mod stagehand;
 mod teardown;
 
 /// Counts itself while it lives.

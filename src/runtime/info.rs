@@ -48,7 +48,8 @@ pub struct Stats {
     pub running: usize,
     /// Events that wait for a permit.
     pub waiting: usize,
-    /// Guests that are there: running, idle, prepared, and on their way out.
+    /// Guests that are there: running, being made, idle, prepared, and on their way out. Under reuse and where
+    /// some are prepared, an event that waits for a place counts as the guest that it is going to have.
     pub live: usize,
     /// Guests that have served and wait for another event.
     pub idle: usize,

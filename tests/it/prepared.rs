@@ -154,6 +154,8 @@ fn what_cannot_stand_is_refused() {
     assert_eq!(error.kind().name(), "invalid-configuration");
     let native = async |_: Event, _: Context| -> Result<Response, Failure> { Ok(Response::new()) };
     says(&refused(&runtime, Function::native("native", native).prepared(1)), &["native", "prepared"]);
+    let error = refused(&runtime, counting().prepared(1).idle_timeout(Duration::ZERO));
+    says(&error, &["prepared", "idle_timeout", "time"]);
     assert_eq!(runtime.stats().places_taken, 0);
 }
 

@@ -21,7 +21,7 @@ impl Effort {
         if std::env::args().any(|arg| arg == "--quick") {
             Self { judges: false, rounds: 1, slice: Duration::from_millis(1) }
         } else {
-            Self { judges: true, rounds: 11, slice: Duration::from_millis(120) }
+            Self { judges: true, rounds: 25, slice: Duration::from_millis(50) }
         }
     }
 }

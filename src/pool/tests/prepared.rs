@@ -7,14 +7,14 @@ use crate::error::ErrorKind;
 
 /// Makes toys.
 #[derive(Clone, Default)]
-struct Works {
-    live: Arc<AtomicUsize>,
-    attempts: Arc<AtomicUsize>,
+pub(super) struct Works {
+    pub(super) live: Arc<AtomicUsize>,
+    pub(super) attempts: Arc<AtomicUsize>,
     /// So many attempts fail first; odd ones by a panic.
-    fails: Arc<AtomicU32>,
-    takes: Duration,
+    pub(super) fails: Arc<AtomicU32>,
+    pub(super) takes: Duration,
     /// Held while nothing may be made.
-    shut: Arc<Mutex<()>>,
+    pub(super) shut: Arc<Mutex<()>>,
 }
 
 impl Factory<Toy> for Works {
@@ -40,12 +40,12 @@ impl Factory<Toy> for Works {
 }
 
 /// Keeps so many ready, of at most so many.
-fn keep(prepared: usize, most: usize) -> Keep {
+pub(super) fn keep(prepared: usize, most: usize) -> Keep {
     Keep { max_uses: 1, idle_timeout: Duration::from_secs(60), most, prepared }
 }
 
 impl Yard {
-    fn works(&self) -> Works {
+    pub(super) fn works(&self) -> Works {
         Works { live: Arc::clone(&self.live), ..Works::default() }
     }
 
@@ -56,7 +56,7 @@ impl Yard {
         pool
     }
 
-    fn begun(&self, keep: Keep, works: Works) -> Arc<Pool<Toy>> {
+    pub(super) fn begun(&self, keep: Keep, works: Works) -> Arc<Pool<Toy>> {
         let pool = self.pool_of(keep);
         pool.prepare_with(Box::new(works));
         pool

@@ -146,6 +146,11 @@ impl Keeper {
         }
     }
 
+    /// Discards a guest that serves nobody, of whatever pool; tells whether there was one.
+    pub(crate) fn make_way(&self) -> bool {
+        self.stagehand.clear_one() || self.discard_longest_idle()
+    }
+
     /// Discards the guest that has been idle longest, of whatever pool, or one that stands ready where no event
     /// has come for longest; tells whether there was one.
     pub(super) fn discard_longest_idle(&self) -> bool {

@@ -159,17 +159,12 @@ impl<G: Send + 'static> Pool<G> {
         poll_fn(|cx| {
             loop {
                 match waiting.as_mut().poll(cx) {
-                    Poll::Pending if self.make_way() => {}
+                    Poll::Pending if self.keeper.make_way() => {}
                     polled => return polled,
                 }
             }
         })
         .await
-    }
-
-    /// Discards a guest that serves nobody, of whatever pool; tells whether there was one.
-    fn make_way(&self) -> bool {
-        self.keeper.stagehand().clear_one() || self.keeper.discard_longest_idle()
     }
 
     /// Discards all guests that serve nobody and keeps none from now on.

@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use crate::admission::Gate;
 use crate::clock::Face;
 use crate::context::Facts;
+use crate::pool::Keeper;
 use crate::wasm::program::Mapped;
 use crate::wasm::recipe::Recipe;
 
@@ -22,6 +23,7 @@ pub(crate) struct Linked {
     pub(crate) facts: Arc<Facts>,
     pub(crate) face: Arc<Face>,
     pub(crate) room: Arc<Gate>,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) imports_wasi: bool,
     /// An instance can be made without a fiber.
     pub(crate) is_quiet: bool,

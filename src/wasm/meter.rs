@@ -10,6 +10,9 @@ use crate::error::{ErrorKind, MemoryScope};
 use crate::limits::PAGE;
 use crate::wasm::state::State;
 
+/// How many guests make way for one growth at most: others may be made as fast as they go.
+const MOST_MADE_WAY: u32 = 100;
+
 /// Meters one guest.
 pub(crate) struct Meter {
     memory_limit: u64,
@@ -23,6 +26,13 @@ pub(crate) struct Meter {
     /// The last request that was refused: engines and guests turn it into all sorts of traps and aborts.
     refused: Option<Refusal>,
     lifted: bool,
+}
+
+/// Where memory comes from.
+pub(crate) struct Room<'a> {
+    pub(crate) gate: &'a Gate,
+    /// Discards a guest that serves nobody; tells whether there was one.
+    pub(crate) make_way: &'a dyn Fn() -> bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,15 +88,21 @@ impl Meter {
         })
     }
 
-    fn grow(&mut self, room: &Gate, more: u64) -> Result<(), Refusal> {
+    fn grow(&mut self, room: &Room<'_>, more: u64) -> Result<(), Refusal> {
         let asked = self.memory.saturating_add(more);
         if asked > self.memory_limit {
             return Err(Refusal::Memory { scope: MemoryScope::Function, limit: self.memory_limit, asked });
         }
         let pages = asked.div_ceil(PAGE).saturating_sub(self.granted + self.grown);
-        if pages > 0 && !room.grow(Amount::new(0, pages)) {
-            let limit = room.total().pages() * PAGE;
-            let asked = (room.out().pages() + pages) * PAGE;
+        let mut made_way = 0;
+        while pages > 0 && !room.gate.grow(Amount::new(0, pages)) {
+            // One that runs is worth more than one that stands idle or ready.
+            if made_way < MOST_MADE_WAY && (room.make_way)() {
+                made_way += 1;
+                continue;
+            }
+            let limit = room.gate.total().pages() * PAGE;
+            let asked = (room.gate.out().pages() + pages) * PAGE;
             return Err(Refusal::Memory { scope: MemoryScope::Runtime, limit, asked });
         }
         self.grown += pages;
@@ -105,7 +121,7 @@ impl Meter {
     /// Judges one memory's wish; each call tells of one memory, the limit is over the sum of all.
     pub(crate) fn memory(
         &mut self,
-        room: &Gate,
+        room: &Room<'_>,
         current: usize,
         desired: usize,
         most: Option<usize>,
@@ -182,13 +198,17 @@ mod tests {
         Gate::new(Amount::new(1, pages), 1)
     }
 
+    fn alone(gate: &Gate) -> Room<'_> {
+        Room { gate, make_way: &|| false }
+    }
+
     #[test]
     fn the_limit_is_over_the_sum_of_all_memories() {
         let (room, mut meter) = (room(1000), Meter::new(4 * MIB, 10, 0));
         for _ in 0..4 {
-            assert!(meter.memory(&room, 0, MIB_, None));
+            assert!(meter.memory(&alone(&room), 0, MIB_, None));
         }
-        assert!(!meter.memory(&room, 0, MIB_, None));
+        assert!(!meter.memory(&alone(&room), 0, MIB_, None));
         let refusal = meter.refusal().unwrap();
         let expected =
             ErrorKind::MemoryExceeded { scope: MemoryScope::Function, limit: 4 * MIB, asked: 5 * MIB };
@@ -199,9 +219,9 @@ mod tests {
     fn what_exceeds_the_place_is_taken_from_the_room_and_given_back() {
         let (room, mut meter) = (room(20), Meter::new(100 * MIB, 10, 16));
         let page = PAGE as usize;
-        assert!(meter.memory(&room, 0, 18 * page, None));
+        assert!(meter.memory(&alone(&room), 0, 18 * page, None));
         assert_eq!(room.out().pages(), 2);
-        assert!(!meter.memory(&room, 18 * page, 60 * page, None));
+        assert!(!meter.memory(&alone(&room), 18 * page, 60 * page, None));
         assert!(matches!(
             meter.refusal(),
             Some(ErrorKind::MemoryExceeded { scope: MemoryScope::Runtime, .. })
@@ -211,9 +231,29 @@ mod tests {
     }
 
     #[test]
+    fn guests_that_serve_nobody_make_way_for_one_that_grows() {
+        let (gate, mut meter) = (room(20), Meter::new(100 * MIB, 10, 0));
+        let idle = std::cell::Cell::new(3);
+        (0..3).for_each(|_| assert!(gate.grow(Amount::new(0, 5))));
+        let make_way = || {
+            let left = idle.get();
+            if left > 0 {
+                idle.set(left - 1);
+                gate.give_back(Amount::new(0, 5));
+            }
+            left > 0
+        };
+        let room = Room { gate: &gate, make_way: &make_way };
+        assert!(meter.memory(&room, 0, 12 * PAGE as usize, None));
+        assert_eq!(idle.get(), 1, "no more than needed");
+        assert!(!meter.memory(&room, 12 * PAGE as usize, 30 * PAGE as usize, None));
+        assert_eq!(idle.get(), 0);
+    }
+
+    #[test]
     fn a_memory_at_its_own_maximum_is_no_refusal_of_ours() {
         let (room, mut meter) = (room(1000), Meter::new(MIB, 10, 0));
-        assert!(!meter.memory(&room, 0, 2 * MIB_, Some(MIB_)));
+        assert!(!meter.memory(&alone(&room), 0, 2 * MIB_, Some(MIB_)));
         assert!(meter.refusal().is_none());
     }
 

@@ -367,6 +367,7 @@ impl Sandbox {
             facts: Arc::clone(&self.facts),
             face: Arc::clone(&self.surroundings.face),
             room: Arc::clone(&self.surroundings.room),
+            keeper: Arc::clone(self.pool.keeper()),
             imports_wasi: self.program.findings().imports_wasi,
             is_quiet: self.program.findings().is_quiet,
             is_initialized: self.is_initialized,

@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::wasm::census::MOST_INSTANCES;
 use crate::wasm::linked::Linked;
 use crate::wasm::log::{Log, SharedLog};
-use crate::wasm::meter::Meter;
+use crate::wasm::meter::{Meter, Room};
 
 /// Resources of WASI that a guest may hold at once.
 pub(crate) const MOST_RESOURCES: usize = 1_000;
@@ -188,7 +188,8 @@ impl wasmtime::ResourceLimiter for State {
         desired: usize,
         most: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(self.meter.memory(&self.linked.room, current, desired, most))
+        let room = Room { gate: &self.linked.room, make_way: &|| self.linked.keeper.make_way() };
+        Ok(self.meter.memory(&room, current, desired, most))
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {

@@ -92,7 +92,7 @@ impl Event {
     /// assert!(event.body().is_empty());
     /// ```
     pub fn new(event_type: impl Into<String>) -> Self {
-        Self::identified(RequestId::new().to_text(), event_type.into())
+        Self::identified(RequestId::new().to_shared_text(), event_type.into())
     }
 
     /// Creates an event with a body of bytes, without a content type.
@@ -286,8 +286,8 @@ impl Event {
         self.fault().map_or(Ok(()), |fault| Err(fault.clone().into()))
     }
 
-    fn identified(id: String, event_type: String) -> Self {
-        let attributes = Attributes::new(id.into(), Cow::Borrowed(DEFAULT_SOURCE), event_type);
+    fn identified(id: Arc<str>, event_type: String) -> Self {
+        let attributes = Attributes::new(id, Cow::Borrowed(DEFAULT_SOURCE), event_type);
         Self { attributes: Arc::new(attributes), body: None }
     }
 

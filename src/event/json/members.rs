@@ -53,7 +53,7 @@ impl Members {
 
     fn required_attributes(&mut self) -> Result<Event, Fault> {
         let (id, event_type) = (self.required("id")?, self.required("type")?);
-        Ok(Event::identified(String::new(), event_type).with_id(id).with_source(self.required("source")?))
+        Ok(Event::identified("".into(), event_type).with_id(id).with_source(self.required("source")?))
     }
 
     fn required(&mut self, name: &str) -> Result<String, Fault> {

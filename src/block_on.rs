@@ -22,14 +22,14 @@ thread_local! {
 /// It is not an async runtime's `block_on`, which panics inside an async task; this one blocks the thread
 /// it is called on, whatever else that thread is for.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let future = pin!(future);
+    let mut future = pin!(future);
     // One within another must not take the wake-ups that are meant for the outer one.
-    let shared = if is_blocked() {
-        None
-    } else {
-        PARKED.try_with(|(parked, waker)| (Arc::clone(parked), waker.clone())).ok()
-    };
-    let (parked, waker) = shared.unwrap_or_else(Parked::here);
+    if !is_blocked()
+        && let Ok(output) = PARKED.try_with(|(parked, waker)| run(future.as_mut(), parked, waker))
+    {
+        return output;
+    }
+    let (parked, waker) = Parked::here();
     run(future, &parked, &waker)
 }
 

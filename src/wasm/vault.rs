@@ -270,9 +270,9 @@ impl Vault {
         if self.cached(names)?.is_some() {
             return Ok(self.pinned(cache, names));
         }
-        tracing::warn!(function, "compiled code is gone from the cache folder; it is compiled again");
         let mut entry = cache.find(&names.source).map_err(unread)?.ok_or_else(lost)?;
         let binary = entry.body().map_err(unread)?;
+        tracing::warn!(function, "compiled code is gone from the cache folder; it is compiled again");
         let _permit = self.permit()?;
         let compiled = self.translate(function, findings.kind, findings.shape, &binary)?;
         Ok(self.keep(names, (&binary, compiled), findings))

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::clock::Cut;
 use crate::error::{ErrorKind, Payload, ThrottleReason};
 use crate::limits::Limits;
+use crate::wasm::contract::bytes::bridge;
 use crate::wasm::meter::Stop;
 use crate::wasm::state::State;
 
@@ -123,7 +124,13 @@ fn too_much_data(limits: &Limits, in_host_call: bool) -> ErrorKind {
 }
 
 fn trapped(message: String, backtrace: Option<&wasmtime::WasmBacktrace>) -> ErrorKind {
-    let frames = backtrace.into_iter().flat_map(|backtrace| backtrace.frames());
+    let frames = backtrace.map_or(&[][..], |backtrace| backtrace.frames());
+    // The outermost one may be ours.
+    let frames = match frames {
+        [guests @ .., last] if last.module().name() == Some(bridge::NAME) => guests,
+        all => all,
+    };
+    let frames = frames.iter();
     ErrorKind::Trapped { message, backtrace: frames.map(frame).collect() }
 }
 

@@ -1,6 +1,6 @@
 //! What guests may import, and what to say when they want something else.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ::bytes::Bytes;
 use tokio::runtime::Handle;
@@ -8,6 +8,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, Module, ValType};
 
 use crate::error::{ErrorKind, Failure};
+use crate::wasm::contract::bytes::bridge::Bridge;
 use crate::wasm::contract::{bytes as bytes_contract, function};
 use crate::wasm::state::State;
 
@@ -33,11 +34,17 @@ pub(crate) struct Linkers {
     engine: Engine,
     components: OnceLock<wasmtime::component::Linker<State>>,
     modules: OnceLock<wasmtime::Linker<State>>,
+    pub(crate) bridge: Arc<Bridge>,
 }
 
 impl Linkers {
     pub(crate) fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), components: OnceLock::new(), modules: OnceLock::new() }
+        Self {
+            engine: engine.clone(),
+            components: OnceLock::new(),
+            modules: OnceLock::new(),
+            bridge: Arc::default(),
+        }
     }
 
     /// Links a component, or says which import is wrong, and what to do.

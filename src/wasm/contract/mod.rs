@@ -169,7 +169,7 @@ impl Exports {
 
     /// Hands the event to the guest; the inner error is what it answered, the outer one ends the guest.
     pub(crate) async fn call(
-        &self,
+        &mut self,
         store: &mut Store<State>,
         event: Event,
         sink: Option<Writer>,

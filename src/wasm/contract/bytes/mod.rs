@@ -1,14 +1,18 @@
 //! The smallest contract: a core module that takes bytes and answers bytes.
 
+pub(crate) mod bridge;
 mod imports;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use wasmtime::{Extern, ExternType, InstancePre, Memory, Module, Store, TypedFunc, ValType};
+use wasmtime::{AsContextMut, Extern, ExternType, InstancePre, Memory, Module, Store, TypedFunc, ValType};
 
 pub(crate) use self::imports::{IMPORTS, define};
 use crate::error::{ErrorKind, Payload};
 use crate::event::{Event, Response};
-use crate::wasm::contract::{boxed, quietly};
+use crate::wasm::contract::bytes::bridge::Bridge;
+use crate::wasm::contract::{Code as AnyCode, boxed, quietly};
 use crate::wasm::engine::Shard;
 use crate::wasm::fault::{Refused, invalid};
 use crate::wasm::state::{Exchange, State};
@@ -25,6 +29,7 @@ pub(crate) struct Code {
     has_free: bool,
     has_init: bool,
     has_initialize: bool,
+    bridge: Arc<Bridge>,
 }
 
 /// The exports of one live guest.
@@ -35,6 +40,15 @@ pub(crate) struct Exports {
     handle: TypedFunc<(i32, i32), i64>,
     free: Option<TypedFunc<(i32, i32), ()>>,
     init: Option<Init>,
+    served: Served,
+}
+
+/// How an event's body comes in: a guest that serves a second event may serve more.
+enum Served {
+    Nothing,
+    One,
+    /// Both exports in one call.
+    Several(TypedFunc<i32, i64>),
 }
 
 enum Init {
@@ -51,7 +65,13 @@ impl Code {
         check_exports(function, module)?;
         let pre = shard.linkers.module(function, module)?;
         let has = |name| module.get_export(name).is_some();
-        Ok(Self { pre, has_free: has(FREE), has_init: has(INIT), has_initialize: has(INITIALIZE) })
+        Ok(Self {
+            pre,
+            has_free: has(FREE),
+            has_init: has(INIT),
+            has_initialize: has(INITIALIZE),
+            bridge: Arc::clone(&shard.linkers.bridge),
+        })
     }
 
     pub(crate) fn has_init(&self) -> bool {
@@ -98,6 +118,7 @@ impl Code {
             handle: instance.get_typed_func(&mut *store, HANDLE)?,
             free: if self.has_free { Some(instance.get_typed_func(&mut *store, FREE)?) } else { None },
             init,
+            served: Served::Nothing,
         }))
     }
 }
@@ -135,14 +156,13 @@ impl Exports {
     }
 
     pub(crate) async fn call(
-        &self,
+        &mut self,
         store: &mut Store<State>,
         event: Event,
     ) -> wasmtime::Result<Result<Response, ErrorKind>> {
-        let len = event.body().len();
+        let size = event.body().len();
         store.data_mut().event = Some(event);
-        let (at, len) = self.put(store, len).await?;
-        let packed = self.handle.call_async(&mut *store, (at, len)).await?;
+        let packed = self.serve(store, size).await?;
         let Exchange { failure, content_type, attributes, .. } =
             std::mem::take(&mut store.data_mut().exchange);
         if let Some(failure) = failure {
@@ -156,21 +176,35 @@ impl Exports {
             .map_err(|reason| ErrorKind::InvalidAnswer { reason }))
     }
 
-    /// Puts the event's body, of this length, where the guest wants it.
-    async fn put(&self, store: &mut Store<State>, size: usize) -> wasmtime::Result<(i32, i32)> {
+    /// Hands over the body, of this size, and lets the guest work; what comes back is where the answer is.
+    async fn serve(&mut self, store: &mut Store<State>, size: usize) -> wasmtime::Result<i64> {
         if size == 0 {
-            return Ok((0, 0));
+            return self.handle.call_async(&mut *store, (0, 0)).await;
         }
         let len = i32::try_from(size).map_err(|_| invalid("the body is too large for a 32-bit memory"))?;
-        let at = self.alloc.call_async(&mut *store, len).await?;
-        let start = at.cast_unsigned() as usize;
-        let (memory, state) = self.memory.data_and_store_mut(&mut *store);
-        let room = memory.get_mut(start..start.saturating_add(size));
-        let room = room.ok_or_else(|| out_of_bounds(ALLOC, start, size))?;
-        if let Some(event) = &state.event {
-            room.copy_from_slice(event.body());
+        if matches!(self.served, Served::One) {
+            self.served = self.bridge(store).await?;
         }
-        Ok((at, len))
+        if let Served::Several(serve) = &self.served {
+            return serve.call_async(&mut *store, len).await;
+        }
+        let at = self.alloc.call_async(&mut *store, len).await?;
+        put(&mut *store, self.memory, at)?;
+        let packed = self.handle.call_async(&mut *store, (at, len)).await?;
+        self.served = Served::One;
+        Ok(packed)
+    }
+
+    async fn bridge(&self, store: &mut Store<State>) -> wasmtime::Result<Served> {
+        let linked = Arc::clone(&store.data().linked);
+        match &linked.mapped.code {
+            // What a bridge burns would be counted as the guest's.
+            AnyCode::Bytes(code) if !linked.fuel => {
+                let bridged = code.bridge.before(store, (&self.alloc, &self.handle, self.memory));
+                bridged.await.map(Served::Several)
+            }
+            _ => Ok(Served::One),
+        }
     }
 
     /// Copies the answer out of the guest.
@@ -187,6 +221,18 @@ impl Exports {
         }
         Ok(Bytes::copy_from_slice(answer))
     }
+}
+
+/// Puts the event's body where the guest wants it.
+fn put(mut store: impl AsContextMut<Data = State>, memory: Memory, at: i32) -> wasmtime::Result<()> {
+    let start = at.cast_unsigned() as usize;
+    let (memory, state) = memory.data_and_store_mut(store.as_context_mut());
+    let Some(event) = &state.event else { return Ok(()) };
+    let size = event.body().len();
+    let room = memory.get_mut(start..start.saturating_add(size));
+    let room = room.ok_or_else(|| out_of_bounds(ALLOC, start, size))?;
+    room.copy_from_slice(event.body());
+    Ok(())
 }
 
 fn out_of_bounds(who: &str, at: usize, len: usize) -> wasmtime::Error {

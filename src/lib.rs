@@ -44,7 +44,7 @@
 //!   the host).
 //! - Guests: `wasm`, the only folder that knows the engine.
 //! - Flow: `invoke`, the path of one invocation: resolve, admit, call, conclude.
-//! - Edges: `function`, what is deployed; `runtime`, what holds everything together.
+//! - Edges: `function`, what is deployed; `runtime`, what holds everything together; `http`, functions behind routes.
 //!
 //! # Executors and threads
 //!
@@ -76,6 +76,8 @@ mod wasm;
 mod invoke;
 mod function;
 mod runtime;
+#[cfg(feature = "http")]
+pub mod http;
 
 pub use bytes::Bytes;
 

@@ -1,0 +1,1 @@
+//! Functions over HTTP: the gateway, which mounts in a service of the host's own.

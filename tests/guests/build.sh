@@ -102,8 +102,8 @@ check_paths() {
 
 build() {
   case $1 in
-    echo | init-none | init-slow | json | json-rs) pure_component "$HERE" "$1" ;;
-    counter | echo-wasi | http-hello | http-rs | misbehave | snapshot-probe) wasi_component "$HERE" "$1" ;;
+    echo | http-hello | init-none | init-slow | json | json-rs) pure_component "$HERE" "$1" ;;
+    counter | echo-wasi | http-rs | misbehave | snapshot-probe) wasi_component "$HERE" "$1" ;;
     init-none-bytes | init-slow-bytes | misbehave-bytes) core_module wasm32-unknown-unknown "$1" ;;
     snapshot-probe-p1) core_module wasm32-wasip1 "$1" ;;
     command) command_for wasm32-wasip1 "$1" ;;

@@ -1,7 +1,14 @@
-//! Answers every request with a small fixed text, for measuring what the host costs.
+//! Answers every request with a small fixed text, for measuring what the host costs. It imports nothing beyond the
+//! world `wasi:http/proxy`.
 
+#![no_std]
+
+use dlmalloc::GlobalDlmalloc;
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+
+#[global_allocator]
+static MEMORY: GlobalDlmalloc = GlobalDlmalloc;
 
 struct Hello;
 
@@ -18,3 +25,8 @@ impl Guest for Hello {
 }
 
 wasip2::http::proxy::export!(Hello);
+
+#[panic_handler]
+fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

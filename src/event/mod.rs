@@ -6,6 +6,8 @@
 mod attributes;
 mod body;
 mod extension;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 mod json;
 mod media_type;
 mod response;

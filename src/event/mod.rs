@@ -6,8 +6,8 @@
 mod attributes;
 mod body;
 mod extension;
-#[cfg(feature = "http")]
 pub(crate) mod http;
+mod input;
 mod json;
 mod media_type;
 mod response;

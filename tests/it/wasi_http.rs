@@ -282,3 +282,51 @@ fn ten_thousand_requests_are_answered_right() {
     });
     assert_quiet(&runtime, &[&web]);
 }
+
+const HTTP_RS_P3: &[u8] = include_bytes!("../guests/http-rs-p3.wasm");
+
+fn guest_p3() -> Function {
+    Function::wasm("web3", HTTP_RS_P3).timeout(Duration::from_secs(20))
+}
+
+#[test]
+fn a_handler_of_version_3_answers_in_a_fresh_sandbox_or_a_reused_one() {
+    let runtime = runtime();
+    let fresh = deploy(&runtime, guest_p3());
+    let reused = deploy(&runtime, Function::wasm("reused", HTTP_RS_P3).isolation(REUSE));
+    assert_eq!(get(&runtime, &fresh, "/hello"), (200, "Hello, world!\n".into()));
+    for served in 1..=3 {
+        assert_eq!(get(&runtime, &fresh, "/count").1, "1");
+        assert_eq!(get(&runtime, &reused, "/count").1, served.to_string());
+    }
+    assert_quiet(&runtime, &[&fresh, &reused]);
+}
+
+#[test]
+fn a_handler_of_version_3_streams_both_ways() {
+    let (runtime, web) = host(guest_p3().max_event(64 * MIB).max_response(64 * MIB));
+    let body: Bytes = (0..3_000_000u32).map(|at| (at % 251) as u8).collect::<Vec<_>>().into();
+    let (parts, echoed) = runtime.block_on(ask(&web, request("POST", "/echo", Full::new(body.clone()))));
+    assert_eq!(parts.status, 200);
+    assert!(echoed.unwrap() == body);
+    let (_, pattern) = runtime.block_on(ask(&web, request("GET", "/source?bytes=1000000", Empty::new())));
+    assert_eq!(pattern.unwrap().len(), 1_000_000);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn a_handler_of_version_3_has_its_deadline_and_its_errors() {
+    let (runtime, web) = host(guest_p3().timeout(Duration::from_millis(200)));
+    for (path, expected) in [
+        ("/slow?ms=5000", "timed-out"),
+        ("/spin", "timed-out"),
+        ("/never", "timed-out"),
+        ("/trap", "trapped"),
+    ] {
+        let started = Instant::now();
+        let ended = runtime.block_on(open(&web, request("GET", path, Empty::<Bytes>::new())));
+        assert_eq!(kind(ended), expected, "{path}");
+        assert!(started.elapsed() < Duration::from_secs(2), "{path}: {:?}", started.elapsed());
+    }
+    assert_quiet(&runtime, &[&web]);
+}

@@ -27,6 +27,8 @@ struct Shared {
     total: u64,
     window: usize,
     written: bool,
+    /// Everything was written that was to be; not so if the writer went away before.
+    complete: bool,
     unheard: bool,
     deadline: Option<Instant>,
     head: Option<Box<Parts>>,
@@ -85,6 +87,11 @@ impl Writer {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Says that everything was written.
+    pub(crate) fn complete(&self) {
+        self.0.lock().complete = true;
+    }
+
     /// Leaves the trailers, which come after everything that was written.
     pub(crate) fn leave(&self, trailers: HeaderMap) {
         self.0.lock().trailers = Some(Box::new(trailers));
@@ -134,10 +141,10 @@ impl Reader {
         self.0.lock().trailers.take()
     }
 
-    /// Tells whether everything was written, and read.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Tells whether everything was written that was to be, and read.
+    pub(crate) fn is_complete(&self) -> bool {
         let shared = self.0.lock();
-        shared.written && shared.chunks.is_empty()
+        shared.complete && shared.written && shared.chunks.is_empty()
     }
 
     /// Takes the next chunk; none at the end.

@@ -76,6 +76,17 @@ pub enum Isolation {
         /// How many events one sandbox serves; at least 1.
         max_uses: u64,
     },
+    /// A sandbox serves several events of one tenant at once, and its state survives; for components that export
+    /// `wasi:http/handler@0.3` alone.
+    ///
+    /// What one event does to the sandbox, all in it feel: a trap ends them all, and one that spins holds the others
+    /// up. A deadline ends only its own event; the sandbox then takes no more and ends with the last one.
+    Concurrent {
+        /// How many events one sandbox serves at once; at least 1.
+        max_in_flight: u32,
+        /// How many events one sandbox serves in all; at least 2.
+        max_uses: u64,
+    },
 }
 
 /// What a guest may do with a granted folder.
@@ -147,6 +158,10 @@ impl Function {
 
     /// Sets what a sandbox may carry from one event to the next; [`Isolation::Fresh`] unless set.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.recipe.max_in_flight = match isolation {
+            Isolation::Concurrent { max_in_flight, max_uses } => Some((max_in_flight, max_uses)),
+            Isolation::Fresh | Isolation::Reuse { .. } => None,
+        };
         self.isolation = isolation;
         self
     }
@@ -336,7 +351,7 @@ impl Function {
     pub(crate) fn keep(&self) -> Keep {
         let max_uses = match self.isolation {
             Isolation::Fresh => 1,
-            Isolation::Reuse { max_uses } => max_uses,
+            Isolation::Reuse { max_uses } | Isolation::Concurrent { max_uses, .. } => max_uses,
         };
         let (most, prepared) = (self.concurrency as usize, self.prepared as usize);
         Keep { max_uses, idle_timeout: self.idle_timeout, most, prepared }
@@ -387,8 +402,23 @@ impl Function {
         self.check_dirs()
     }
 
-    /// Checks what depends on the contract that the code turned out to speak.
-    pub(crate) fn check_contract(&self, contract: Contract) -> Result<(), Error> {
+    /// Checks what depends on what the code turned out to be.
+    pub(crate) fn check_contract(&self, contract: Contract, is_concurrent: bool) -> Result<(), Error> {
+        if let Isolation::Concurrent { max_in_flight, max_uses } = self.isolation {
+            if contract != Contract::Http || !is_concurrent {
+                return Err(Error::configuration(format!(
+                    "{:?} speaks the contract {contract}, and only components that export wasi:http/handler@0.3 can \
+                     serve several events at once; use `Isolation::Reuse`",
+                    self.name
+                )));
+            }
+            if max_in_flight == 0 || max_uses < 2 {
+                return Err(Error::configuration(format!(
+                    "max_in_flight of {:?} is {max_in_flight} and max_uses {max_uses}; give at least 1 and 2",
+                    self.name
+                )));
+            }
+        }
         if contract == Contract::Command && self.keep().max_uses > 1 {
             return Err(Error::configuration(format!(
                 "{:?} is a command, which runs once; use `Isolation::Fresh`",

@@ -150,7 +150,7 @@ impl Tail {
     /// Takes the guest that goes on after its answer has ended.
     pub(crate) fn take_afterwards(&mut self) -> Option<Afterwards> {
         match std::mem::replace(&mut self.rest, Rest::Ended) {
-            Rest::Running { flight, reader, reaper } if reader.is_over() => {
+            Rest::Running { flight, reader, reaper } if reader.is_complete() => {
                 Some(Afterwards { flight, _reaper: reaper })
             }
             _ => None,
@@ -207,17 +207,16 @@ enum Progress {
 }
 
 fn poll_running((flight, reader): (&Flight, &Reader), cx: &mut Context<'_>, ends: Ends) -> Progress {
-    match reader.poll_next(cx.waker()) {
-        Poll::Ready(Some(chunk)) => return Progress::Chunk(Some(chunk)),
-        Poll::Ready(None) if ends == Ends::WithBody => return Progress::Chunk(None),
-        Poll::Ready(None) | Poll::Pending => {}
+    if let Poll::Ready(Some(chunk)) = reader.poll_next(cx.waker()) {
+        return Progress::Chunk(Some(chunk));
     }
+    // Also when the last byte was read: mostly the guest has ended by then, and the report is known.
     if let Poll::Ready(landed) = flight.poll(cx) {
         return Progress::Landed(landed);
     }
     match reader.poll_next(cx.waker()) {
         Poll::Ready(Some(chunk)) => Progress::Chunk(Some(chunk)),
-        Poll::Ready(None) if ends == Ends::WithBody => Progress::Chunk(None),
+        Poll::Ready(None) if ends == Ends::WithBody && reader.is_complete() => Progress::Chunk(None),
         // The writer may be gone before the guest has ended: its end is still to come.
         Poll::Ready(None) | Poll::Pending => Progress::Pending,
     }

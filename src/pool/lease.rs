@@ -1,5 +1,6 @@
 //! Exclusive use of one guest.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::admission::{Amount, Ticket};
@@ -56,6 +57,24 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
         let Idle { guest, room, lane, uses, .. } = idle;
         let room = pool.gate().ticket(room);
         Self { guest: Some(guest), pool, room: Some(room), berth: Some(Berth(Some(pool))), uses, lane }
+    }
+
+    /// Takes the guest elsewhere, with all that it holds; none when it is not one that is kept.
+    pub(crate) fn carry(mut self) -> Option<Carried<G>> {
+        let pool = self.pool.me.upgrade()?;
+        let (guest, room, berth) = (self.guest.take()?, self.room.take()?, self.berth.take()?);
+        // Counted until it is leased again.
+        std::mem::forget(berth);
+        let (room, lane, uses) = (room.keep(), self.lane, self.uses);
+        Some(Carried {
+            pool,
+            idle: Some(Idle { guest, room, tenant: None, lane, uses, since: Instant::now() }),
+        })
+    }
+
+    /// Counts more uses than the one that a release counts.
+    pub(crate) fn add_uses(&mut self, more: u64) {
+        self.uses = self.uses.saturating_add(more);
     }
 
     pub(crate) fn guest(&mut self) -> &mut G {
@@ -119,5 +138,24 @@ impl<G: Send + 'static> Drop for Lease<'_, G> {
             let _leaving = self.pool.tally.leaving(self.lane);
             drop(guest);
         }
+    }
+}
+
+/// A guest on its way to who leases it next; dropping it discards the guest.
+pub(crate) struct Carried<G: Send + 'static> {
+    pool: Arc<Pool<G>>,
+    idle: Option<Idle<G>>,
+}
+
+impl<G: Send + 'static> Carried<G> {
+    /// Leases the guest again; once.
+    pub(crate) fn lease(&mut self) -> Option<Lease<'_, G>> {
+        self.idle.take().map(|idle| Lease::again(&self.pool, idle))
+    }
+}
+
+impl<G: Send + 'static> Drop for Carried<G> {
+    fn drop(&mut self) {
+        drop(self.lease());
     }
 }

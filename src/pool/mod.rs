@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 
 use crate::admission::{Amount, Gate, Refused, Ticket};
 pub(crate) use crate::pool::keeper::{Idlers, Keeper};
-pub(crate) use crate::pool::lease::{Lease, Vacancy};
+pub(crate) use crate::pool::lease::{Carried, Lease, Vacancy};
 pub(crate) use crate::pool::prepared::Factory;
 use crate::pool::shelf::{Found, Shelf};
 pub(crate) use crate::pool::stagehand::Stagehand;

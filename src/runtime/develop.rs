@@ -65,7 +65,7 @@ pub(super) async fn prepare(core: &Arc<Core>, function: &Function, lane: usize) 
 /// Checks what the function asks of its code.
 fn check(core: &Core, function: &Function, found: &Found, lane: usize) -> Result<(), Error> {
     let findings = found.program.findings();
-    function.check_contract(findings.contract)?;
+    function.check_contract(findings.contract, findings.is_concurrent())?;
     // A snapshot need not export it any more: it has run.
     if let Some(export) = &function.recipe.init_export
         && !found.is_initialized

@@ -62,6 +62,11 @@ impl Findings {
         })
     }
 
+    /// Tells whether a guest may do several things at once.
+    pub(crate) fn is_concurrent(&self) -> bool {
+        self.kind == Kind::Concurrent
+    }
+
     /// Returns what one guest takes at first: places, and at most so many pages.
     pub(crate) fn need(&self) -> Amount {
         Amount::new(self.places, self.largest_memory.saturating_mul(self.memories.into()))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use wasmtime::Store;
 
 use crate::body::Writer;
@@ -10,7 +11,9 @@ use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::{Input, Response};
 use crate::report::Report;
+use crate::wasm::contract::http::Visit;
 use crate::wasm::contract::{Contract, Exports, Live, NEVER, give_wasi};
+use crate::wasm::crowd::Crowd;
 use crate::wasm::fault::{Fault, Refused, explain};
 use crate::wasm::linked::Linked;
 use crate::wasm::meter::{Meter, on_tick};
@@ -148,6 +151,20 @@ impl Guest {
         sink: Option<Writer>,
     ) -> impl Future<Output = Answered> + Send {
         self.exports.call(&mut self.store, input, sink)
+    }
+
+    /// Serves whoever comes in, several at once, until nobody waits any more.
+    pub(crate) fn serve(
+        &mut self,
+        inside: &mut mpsc::UnboundedReceiver<Visit>,
+        crowd: &Crowd,
+    ) -> impl Future<Output = wasmtime::Result<()>> + Send {
+        self.exports.serve(&mut self.store, inside, crowd)
+    }
+
+    /// Finds out what ended the guest.
+    pub(crate) fn explain(&mut self, error: &wasmtime::Error) -> Fault {
+        explain(error, self.store.data_mut())
     }
 
     /// Finds out what came of a call.

@@ -7,6 +7,7 @@
 mod artifact;
 mod census;
 pub(crate) mod contract;
+mod crowd;
 mod engine;
 mod fault;
 mod findings;

@@ -20,6 +20,8 @@ pub(crate) struct Recipe {
     pub(crate) event_variables: bool,
     pub(crate) init_export: Option<String>,
     pub(crate) grants: Grants,
+    /// How many events one guest serves at once, and in all; none if it serves one after another.
+    pub(crate) max_in_flight: Option<(u32, u64)>,
 }
 
 /// A folder that a function was granted.

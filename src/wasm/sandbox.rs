@@ -18,8 +18,11 @@ use crate::errand;
 use crate::error::{ErrorKind, Phase};
 use crate::event::{Input, Response};
 use crate::limits::PAGE;
-use crate::pool::{Lease, Pool, Seat, Vacancy};
+use crate::pool::{Lease, Pool, Seat, Tenant, Vacancy};
 use crate::report::Start;
+use crate::wasm::contract::boxed;
+use crate::wasm::contract::http::{self, Visit};
+use crate::wasm::crowd::Crowds;
 use crate::wasm::fault::Fault;
 use crate::wasm::guest::{Guest, Occasion, Unmade};
 use crate::wasm::linked::{Linked, Slot};
@@ -39,6 +42,8 @@ pub(crate) struct Sandbox {
     pool: Arc<Pool<Box<Guest>>>,
     slots: Box<[Arc<Slot>]>,
     mapping: Mapping,
+    /// There, if a guest may serve several requests at once.
+    crowds: Option<Crowds>,
     hash: blake3::Hash,
     is_initialized: bool,
     /// How long deploying it took.
@@ -105,6 +110,7 @@ impl Sandbox {
         Self {
             slots: (0..vault.engines.shards()).map(|_| Arc::default()).collect(),
             mapping: Mapping::default(),
+            crowds: recipe.max_in_flight.map(|(most, uses)| Crowds::new(most, uses, vault.engines.shards())),
             recipe: Arc::new(recipe),
             vault,
             program,
@@ -123,6 +129,15 @@ impl Sandbox {
         if let Some((mapped, lane)) = mapped {
             self.link(mapped, lane);
         }
+    }
+
+    pub(super) fn crowds(&self) -> Option<&Crowds> {
+        self.crowds.as_ref()
+    }
+
+    /// Returns where the guests' timers live.
+    pub(super) fn io(&self) -> Option<&Handle> {
+        self.surroundings.io.as_ref()
     }
 
     pub(crate) fn pool(&self) -> &Pool<Box<Guest>> {
@@ -180,6 +195,9 @@ impl Sandbox {
         sink: Option<Writer>,
         lane: usize,
     ) -> Result<Response, ErrorKind> {
+        if let Some(crowds) = &self.crowds {
+            return boxed(self.call_in_crowd(crowds, call, (input, sink), lane)).await;
+        }
         let tenant = call.context.tenant_key().clone();
         let need = self.need();
         let seat = match self.pool.try_checkout(&tenant, lane, need) {
@@ -187,6 +205,7 @@ impl Sandbox {
             None => self.seat(call, lane, need).await?,
         };
         let started = call.start();
+        // Not `lease`: an async function around it would move this future once more.
         let (mut lease, now) = match seat {
             Seat::Taken(lease) => {
                 call.report.start = Some(Start::Reused);
@@ -207,6 +226,66 @@ impl Sandbox {
             lease.release(tenant, ended_at);
         }
         response
+    }
+
+    /// Serves one of several requests of one guest.
+    async fn call_in_crowd(
+        self: &Arc<Self>,
+        crowds: &Crowds,
+        call: &mut Call,
+        (input, sink): (Input, Option<Writer>),
+        lane: usize,
+    ) -> Result<Response, ErrorKind> {
+        let request = http::to_request(input)?;
+        let tenant = call.context.tenant_key().clone();
+        let (joined, now) = match crowds.join(&tenant, lane) {
+            Some(joined) => {
+                call.report.start = Some(Start::Reused);
+                (joined, call.start())
+            }
+            None => {
+                let (lease, now) = self.lease(call, &tenant, lane).await?;
+                let carried = lease.carry().ok_or(ErrorKind::ShuttingDown)?;
+                (crowds.start(self, carried, (&tenant, lane))?, now)
+            }
+        };
+        let deadline = call.deadline(now, self.recipe.limits.timeout);
+        if let Some(sink) = &sink {
+            sink.set_deadline(deadline);
+        }
+        let written = sink.as_ref().map(Writer::written);
+        let limit = self.recipe.limits.response;
+        let visit = |crowd, id| Visit::new(request, (sink, limit), deadline, (crowd, id));
+        let ended = self.surroundings.face.race(deadline, pin!(joined.visit(visit))).await;
+        call.report.handler = now.elapsed();
+        call.report.bytes_out = written.map_or(0, |written| written.bytes());
+        match ended {
+            Ok(answer) => answer,
+            Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
+            Err(Cut::Deadline) => Err(call.timed_out(Phase::Handler, now, deadline)),
+        }
+    }
+
+    /// Takes a guest of the tenant, or makes one.
+    async fn lease<'a>(
+        self: &'a Arc<Self>,
+        call: &mut Call,
+        tenant: &Tenant,
+        lane: usize,
+    ) -> Result<(Lease<'a, Box<Guest>>, Instant), ErrorKind> {
+        let need = self.need();
+        let seat = match self.pool.try_checkout(tenant, lane, need) {
+            Some(seat) => seat,
+            None => self.seat(call, lane, need).await?,
+        };
+        let started = call.start();
+        let (start, lease) = match seat {
+            Seat::Taken(lease) => (Start::Reused, lease),
+            Seat::Prepared(lease) => (Start::Prepared, lease),
+            Seat::Empty(vacancy) => return self.fill(vacancy, call, started, lane).await,
+        };
+        call.report.start = Some(start);
+        Ok((lease, started))
     }
 
     /// Waits for a guest or for room to make one.

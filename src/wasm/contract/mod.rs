@@ -11,6 +11,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 use wasmtime::Store;
 
 use crate::body::Writer;
@@ -18,6 +19,7 @@ use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::{Input, Response};
 use crate::wasm::artifact::Loaded;
+use crate::wasm::crowd::Crowd;
 use crate::wasm::engine::Shard;
 use crate::wasm::recipe::Recipe;
 use crate::wasm::state::State;
@@ -181,6 +183,19 @@ impl Exports {
         }
     }
 
+    /// Serves whoever comes in, several at once, until nobody waits any more.
+    pub(crate) async fn serve(
+        &self,
+        store: &mut Store<State>,
+        inside: &mut mpsc::UnboundedReceiver<http::Visit>,
+        crowd: &Crowd,
+    ) -> wasmtime::Result<()> {
+        match self {
+            Self::Http(exports) => exports.serve(store, inside, crowd).await,
+            _ => unreachable!("the deployment was refused"),
+        }
+    }
+
     /// Hands the event to the guest; the inner error is what it answered, the outer one ends the guest.
     pub(crate) async fn call(
         &mut self,
@@ -214,7 +229,7 @@ impl Exports {
 ///
 /// They take one or two kilobytes, and each async function around one would move it once more before it is first
 /// polled: for a fresh guest that was 18 KB and 0.6 us, where this is one allocation (bench `invoke`).
-fn boxed<F: Future>(future: F) -> Pin<Box<F>> {
+pub(crate) fn boxed<F: Future>(future: F) -> Pin<Box<F>> {
     Box::pin(future)
 }
 

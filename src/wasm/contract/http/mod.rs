@@ -9,6 +9,10 @@ mod relay;
 mod v2;
 mod v3;
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
 use wasmtime::Store;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyIndices;
@@ -20,6 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Input, Request, Response};
 use crate::wasm::contract::boxed;
 use crate::wasm::contract::http::relay::Relay;
+use crate::wasm::crowd::Crowd;
 use crate::wasm::engine::Shard;
 use crate::wasm::state::State;
 
@@ -88,6 +93,19 @@ impl Exports {
         self.instance
     }
 
+    /// Serves whoever comes in, several at once, until nobody waits any more.
+    pub(crate) async fn serve(
+        &self,
+        store: &mut Store<State>,
+        inside: &mut mpsc::UnboundedReceiver<Visit>,
+        crowd: &Crowd,
+    ) -> wasmtime::Result<()> {
+        match &self.version {
+            Version::V3(exports) => exports.serve(store, inside, crowd).await,
+            Version::V2(_) => unreachable!("the deployment was refused"),
+        }
+    }
+
     pub(crate) async fn call(
         &self,
         store: &mut Store<State>,
@@ -103,12 +121,34 @@ impl Exports {
             Version::V2(exports) => exports.call(store, request, &mut relay).await,
             Version::V3(exports) => exports.call(store, request, &mut relay).await,
         };
-        called.map(|called| called.and_then(|()| relay.into_response()))
+        called.map(|called| called.and_then(|()| relay.take_response()))
+    }
+}
+
+/// One of several requests that a guest serves at once.
+pub(crate) struct Visit {
+    request: Request,
+    relay: Relay,
+    deadline: Instant,
+    crowd: Arc<Crowd>,
+    id: u64,
+}
+
+impl Visit {
+    /// Makes one of what the handler is given; `limit` is how large the answer may be.
+    pub(crate) fn new(
+        request: Request,
+        (sink, limit): (Option<Writer>, u64),
+        deadline: Instant,
+        (crowd, id): (Arc<Crowd>, u64),
+    ) -> Self {
+        let relay = Relay::new(sink, limit, &request);
+        Self { request, relay, deadline, crowd, id }
     }
 }
 
 /// Makes a request of what the handler is given.
-fn to_request(input: Input) -> Result<Request, ErrorKind> {
+pub(crate) fn to_request(input: Input) -> Result<Request, ErrorKind> {
     let mut request = match input {
         Input::Http(request) => *request,
         Input::Event(event) => {

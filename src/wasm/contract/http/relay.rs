@@ -111,6 +111,13 @@ impl Relay {
         }
     }
 
+    /// Lets who reads an answer that is over learn of it, even while the guest goes on.
+    pub(super) fn release(&mut self) {
+        if matches!(self.to, To::Reader(_)) {
+            self.to = To::Nobody;
+        }
+    }
+
     fn end(&mut self) -> wasmtime::Result<()> {
         if let Some(declared) = self.declared
             && declared != self.bytes
@@ -118,9 +125,8 @@ impl Relay {
             return Err(unfinished(&format!("{} bytes, {declared} were declared", self.bytes)));
         }
         self.body = Written::Over;
-        // Who reads learns of the end even while the guest goes on.
-        if matches!(self.to, To::Reader(_)) {
-            self.to = To::Nobody;
+        if let To::Reader(writer) = &self.to {
+            writer.complete();
         }
         Ok(())
     }
@@ -152,11 +158,12 @@ impl Relay {
     }
 
     /// Answers what was wanted whole; for who reads along nothing is left.
-    pub(super) fn into_response(self) -> Result<Response, ErrorKind> {
+    pub(super) fn take_response(&mut self) -> Result<Response, ErrorKind> {
         let has_head = self.has_head();
-        match self.to {
+        match &mut self.to {
             To::Whole { head: Some(head), body } => {
-                crate::event::http::response::read(&head, body.freeze()).map_err(Error::into_kind)
+                let body = std::mem::take(body).freeze();
+                crate::event::http::response::read(head, body).map_err(Error::into_kind)
             }
             _ if has_head => Ok(Response::new()),
             _ => Err(ErrorKind::InvalidAnswer {

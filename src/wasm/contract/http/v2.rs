@@ -68,6 +68,10 @@ impl Exports {
                 }
             }
             match (relay.advance(cx)?, has_ended) {
+                (Moved::Over, false) => {
+                    relay.release();
+                    Poll::Pending
+                }
                 (Moved::Blocked, _) | (_, false) => Poll::Pending,
                 // Nobody is left to write more, or to set what was never set.
                 (Moved::Over | Moved::Starved, true) => Poll::Ready(Ok(Ok(()))),

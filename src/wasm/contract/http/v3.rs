@@ -4,8 +4,12 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use futures_util::Stream;
+use futures_util::stream::FuturesUnordered;
 use http_body_util::BodyExt;
+use tokio::sync::mpsc;
 use wasmtime::Store;
+use wasmtime::component::Accessor;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p3::Request as GuestRequest;
 use wasmtime_wasi_http::p3::bindings::Service;
@@ -13,8 +17,10 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use crate::error::ErrorKind;
 use crate::event::Request;
 use crate::wasm::contract::boxed;
+use crate::wasm::contract::http::Visit;
 use crate::wasm::contract::http::hooks::{broken_off, refused};
 use crate::wasm::contract::http::relay::{Moved, Relay};
+use crate::wasm::crowd::Crowd;
 use crate::wasm::state::State;
 
 /// Ends when the guest has read the request's body.
@@ -38,28 +44,82 @@ impl Exports {
         relay: &mut Relay,
     ) -> wasmtime::Result<Result<(), ErrorKind>> {
         let service = &self.0;
-        let request = request.map(|body| body.map_err(|error| broken_off(&error)));
+        let serving =
+            store.run_concurrent(async |accessor| serve_one(service, accessor, request, relay).await);
+        boxed(serving).await?
+    }
+}
+
+impl Exports {
+    /// Serves whoever comes in, several at once, until nobody waits any more.
+    pub(super) async fn serve(
+        &self,
+        store: &mut Store<State>,
+        inside: &mut mpsc::UnboundedReceiver<Visit>,
+        crowd: &Crowd,
+    ) -> wasmtime::Result<()> {
+        let service = &self.0;
         let serving = store.run_concurrent(async |accessor| {
-            let (request, sent) = accessor.with(|mut store| {
-                let hooks = store.data_mut().http().hooks;
-                let (request, sent) = GuestRequest::from_http(hooks, request);
-                // Its type says that it borrows the hooks, and it does not.
-                (request, Box::pin(sent) as Sent)
-            });
-            let response = match service.handle(accessor, request).await? {
-                Ok(response) => response,
-                Err(code) => return Ok(Err(refused(&format!("{code:?}")))),
-            };
-            if let Err(excess) = relay.begin(accessor.with(|store| response.into_http(store, sent))?) {
-                return Ok(Err(excess));
-            }
-            poll_fn(|cx| match relay.advance(cx) {
-                Ok(Moved::Over) => Poll::Ready(Ok(Ok(()))),
-                Ok(Moved::Starved | Moved::Blocked) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(error)),
+            let mut visits = FuturesUnordered::new();
+            poll_fn(|cx| {
+                loop {
+                    while let Poll::Ready(Some(visit)) = inside.poll_recv(cx) {
+                        visits.push(receive(service, accessor, visit));
+                    }
+                    match Pin::new(&mut visits).poll_next(cx) {
+                        Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                        Poll::Ready(Some(Ok(()))) => {}
+                        // Who joined last is about to hand his request in.
+                        Poll::Ready(None) | Poll::Pending if crowd.is_empty(cx.waker()) => {
+                            return Poll::Ready(Ok(()));
+                        }
+                        Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                    }
+                }
             })
             .await
         });
         boxed(serving).await?
     }
+}
+
+/// Serves one of several requests.
+async fn receive(service: &Service, accessor: &Accessor<State>, visit: Visit) -> wasmtime::Result<()> {
+    let Visit { request, mut relay, deadline, crowd, id } = visit;
+    accessor.with(|mut store| {
+        let state = store.data_mut();
+        state.deadline = state.deadline.max(deadline);
+    });
+    let served = serve_one(service, accessor, request, &mut relay).await?;
+    // Before who reads learns of the end, so that the request ends with its body.
+    crowd.answer(id, served.and_then(|()| relay.take_response()));
+    Ok(())
+}
+
+async fn serve_one(
+    service: &Service,
+    accessor: &Accessor<State>,
+    request: Request,
+    relay: &mut Relay,
+) -> wasmtime::Result<Result<(), ErrorKind>> {
+    let request = request.map(|body| body.map_err(|error| broken_off(&error)));
+    let (request, sent) = accessor.with(|mut store| {
+        let hooks = store.data_mut().http().hooks;
+        let (request, sent) = GuestRequest::from_http(hooks, request);
+        // Its type says that it borrows the hooks, and it does not.
+        (request, Box::pin(sent) as Sent)
+    });
+    let response = match service.handle(accessor, request).await? {
+        Ok(response) => response,
+        Err(code) => return Ok(Err(refused(&format!("{code:?}")))),
+    };
+    if let Err(excess) = relay.begin(accessor.with(|store| response.into_http(store, sent))?) {
+        return Ok(Err(excess));
+    }
+    poll_fn(|cx| match relay.advance(cx) {
+        Ok(Moved::Over) => Poll::Ready(Ok(Ok(()))),
+        Ok(Moved::Starved | Moved::Blocked) => Poll::Pending,
+        Err(error) => Poll::Ready(Err(error)),
+    })
+    .await
 }

@@ -1,0 +1,235 @@
+//! One guest that serves several requests at once.
+//!
+//! Whoever finds no guest with room makes one, as for any event, and leaves it to a task that serves whoever joins.
+//! The task ends when nobody is left: then the guest goes back to the pool, or away if somebody gave up on it. It
+//! promises that a deadline ends its own request and no other, that a guest which somebody gave up on takes no more,
+//! and that the guest ends when all who joined have gone. It does not keep requests in one guest from each other.
+//!
+//! The task stands on the host's async runtime, if the first request comes from one, else on our own small one: many
+//! wait for one guest here, and none of them may hold up the others by not being polled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::context::Context;
+use crate::error::ErrorKind;
+use crate::event::Response;
+use crate::pool::{Carried, Tenant};
+use crate::wasm::contract::http::Visit;
+use crate::wasm::fault::Fault;
+use crate::wasm::guest::Guest;
+use crate::wasm::sandbox::Sandbox;
+
+/// Stands for "until it ends by itself".
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+type Answer = Result<Response, ErrorKind>;
+
+/// A function's guests that serve several requests at once.
+pub(crate) struct Crowds {
+    max_in_flight: usize,
+    max_uses: u64,
+    lanes: Box<[Mutex<Vec<Arc<Crowd>>>]>,
+}
+
+/// One guest, and who is in it.
+pub(crate) struct Crowd {
+    tenant: Tenant,
+    lane: usize,
+    door: mpsc::UnboundedSender<Visit>,
+    /// Who waits for an answer, by number.
+    callers: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    joined: AtomicU64,
+    retired: AtomicBool,
+    /// Wakes the task when somebody has left.
+    task: Mutex<Option<Waker>>,
+}
+
+/// A place in a crowd; dropping it leaves.
+pub(crate) struct Joined {
+    crowd: Arc<Crowd>,
+    id: u64,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Crowds {
+    pub(crate) fn new(max_in_flight: u32, max_uses: u64, lanes: usize) -> Self {
+        let lanes = (0..lanes.max(1)).map(|_| Mutex::default()).collect();
+        Self { max_in_flight: max_in_flight as usize, max_uses, lanes }
+    }
+
+    /// Joins a guest that has room, best the fullest, so that the others may become idle.
+    pub(crate) fn join(&self, tenant: &Tenant, lane: usize) -> Option<Joined> {
+        let crowds = self.lane(lane).lock();
+        let has_room = |crowd: &&Arc<Crowd>| {
+            crowd.tenant == *tenant
+                && !crowd.retired.load(SeqCst)
+                && crowd.joined.load(SeqCst) < self.max_uses
+                && crowd.callers.lock().len() < self.max_in_flight
+        };
+        crowds.iter().find(has_room).map(Crowd::join)
+    }
+
+    /// Starts to serve whoever joins with a guest that was made, or taken from the pool, for the first of them.
+    pub(crate) fn start(
+        &self,
+        sandbox: &Arc<Sandbox>,
+        carried: Carried<Box<Guest>>,
+        (tenant, lane): (&Tenant, usize),
+    ) -> Result<Joined, ErrorKind> {
+        let (door, inside) = mpsc::unbounded_channel();
+        let crowd = Arc::new(Crowd {
+            tenant: tenant.clone(),
+            lane,
+            door,
+            callers: Mutex::default(),
+            joined: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+            task: Mutex::new(None),
+        });
+        let first = Crowd::join(&crowd);
+        let runtime =
+            Handle::try_current().or_else(|_| sandbox.io().cloned().ok_or(ErrorKind::ShuttingDown))?;
+        self.lane(lane).lock().push(Arc::clone(&crowd));
+        runtime.spawn(serve(Arc::clone(sandbox), Guard(crowd, Arc::clone(sandbox)), carried, inside));
+        Ok(first)
+    }
+
+    fn lane(&self, lane: usize) -> &Mutex<Vec<Arc<Crowd>>> {
+        &self.lanes[lane % self.lanes.len()]
+    }
+
+    /// Takes a crowd off the list if nobody is in it, or in any case.
+    fn close(&self, crowd: &Arc<Crowd>, is_over: bool) -> bool {
+        let mut crowds = self.lane(crowd.lane).lock();
+        let closes = is_over || crowd.callers.lock().is_empty();
+        if closes {
+            crowds.retain(|known| !Arc::ptr_eq(known, crowd));
+        }
+        closes
+    }
+}
+
+impl Crowd {
+    fn join(crowd: &Arc<Self>) -> Joined {
+        let id = crowd.joined.fetch_add(1, SeqCst);
+        let (sender, answer) = oneshot::channel();
+        crowd.callers.lock().insert(id, sender);
+        Joined { crowd: Arc::clone(crowd), id, answer }
+    }
+
+    /// Answers one who joined, if he still waits.
+    pub(crate) fn answer(&self, id: u64, answer: Answer) {
+        let caller = self.callers.lock().remove(&id);
+        if let Some(caller) = caller {
+            // He may give up this moment.
+            let _ = caller.send(answer);
+        }
+    }
+
+    /// Tells whether nobody waits any more; has the task woken when somebody leaves.
+    pub(crate) fn is_empty(&self, waker: &Waker) -> bool {
+        // Set first, looked second: who leaves in between is seen or wakes.
+        *self.task.lock() = Some(waker.clone());
+        self.callers.lock().is_empty()
+    }
+
+    /// Answers all who still wait with what ended the guest.
+    fn fail(&self, kind: ErrorKind) {
+        let callers = std::mem::take(&mut *self.callers.lock());
+        let text = format!("another request ended the sandbox that served this one too: {kind}");
+        let mut kind = Some(kind);
+        for caller in callers.into_values() {
+            let kind = kind
+                .take()
+                .unwrap_or_else(|| ErrorKind::Trapped { message: text.clone(), backtrace: vec![] });
+            let _ = caller.send(Err(kind));
+        }
+    }
+}
+
+impl Joined {
+    /// Hands the request in and waits for its end.
+    pub(crate) async fn visit(mut self, visit: impl FnOnce(Arc<Crowd>, u64) -> Visit) -> Answer {
+        // The answer says so if the task is gone.
+        let _ = self.crowd.door.send(visit(Arc::clone(&self.crowd), self.id));
+        match (&mut self.answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ErrorKind::Cancelled),
+        }
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if self.crowd.callers.lock().remove(&self.id).is_some() {
+            // What he asked for goes on in there, and nobody can stop it alone.
+            self.crowd.retired.store(true, SeqCst);
+        }
+        let waker = self.crowd.task.lock().take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Takes the crowd off the list and answers who is left, wherever its task ends.
+struct Guard(Arc<Crowd>, Arc<Sandbox>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(crowds) = self.1.crowds() {
+            crowds.close(&self.0, true);
+        }
+        self.0.fail(ErrorKind::ShuttingDown);
+    }
+}
+
+/// Serves whoever joins until nobody is left.
+async fn serve(
+    sandbox: Arc<Sandbox>,
+    guard: Guard,
+    mut carried: Carried<Box<Guest>>,
+    mut inside: mpsc::UnboundedReceiver<Visit>,
+) {
+    let crowd = &guard.0;
+    let Some(mut lease) = carried.lease() else { return };
+    let context = Context::new();
+    loop {
+        let started = Instant::now();
+        lease.guest().begin(context.clone(), started);
+        let ended = {
+            let serving = std::pin::pin!(lease.guest().serve(&mut inside, crowd));
+            sandbox.watch(crowd.lane, started + FAR).run(started, serving).await
+        };
+        let kind = match ended.output {
+            Ok(Ok(())) if crowd.retired.load(SeqCst) => return,
+            Ok(Ok(())) => {
+                if sandbox.crowds().is_none_or(|crowds| crowds.close(crowd, false)) {
+                    lease.add_uses(crowd.joined.load(SeqCst).saturating_sub(1));
+                    lease.release(crowd.tenant.clone(), ended.at);
+                    return;
+                }
+                // Somebody has joined in between.
+                continue;
+            }
+            Ok(Err(error)) => match lease.guest().explain(&error) {
+                Fault::Kind(kind) => kind,
+                // Its deadline is the latest of all who wait, and each of them hears of his own first.
+                Fault::Cut(_) => return,
+            },
+            Err(_) => ErrorKind::ShuttingDown,
+        };
+        if let Some(crowds) = sandbox.crowds() {
+            crowds.close(crowd, true);
+        }
+        crowd.fail(kind);
+        return;
+    }
+}

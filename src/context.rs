@@ -319,7 +319,8 @@ pub(crate) struct Fault {
     pub(crate) reason: String,
 }
 
-fn is_traceparent(text: &str) -> bool {
+/// Tells whether a text is a W3C trace parent of version 00.
+pub(crate) fn is_traceparent(text: &str) -> bool {
     let hex = |part: &str, len: usize| {
         part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };

@@ -5,6 +5,7 @@
 
 mod denied;
 mod identity;
+mod jwt;
 
 use std::pin::Pin;
 
@@ -12,6 +13,7 @@ use http::request::Parts;
 
 pub use self::denied::Denied;
 pub use self::identity::Identity;
+pub use self::jwt::{Jwt, JwtAlgorithm, JwtKey};
 use crate::error::Error;
 
 /// What an authorizer answers, later.

@@ -1,1 +1,5 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
+
+mod auth;
+
+pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};

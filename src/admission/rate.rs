@@ -1,4 +1,4 @@
-//! May this start now: how many in a time, and how many at once.
+//! How many in a time, and how many of them at once.
 //!
 //! A [`Bucket`] promises that in any time `t` no more than `burst + t * rate` are let in, and that who is refused is
 //! told when there is room again. Nobody waits in it, nobody is remembered, and refusing costs nothing. It knows
@@ -154,8 +154,7 @@ mod tests {
 
     #[test]
     fn the_default_burst_is_a_seconds_share() {
-        for (rate, burst) in
-            [(Rate::per_second(7), 7), (Rate::per_minute(120), 2), (Rate::per_minute(1), 1)]
+        for (rate, burst) in [(Rate::per_second(7), 7), (Rate::per_minute(120), 2), (Rate::per_minute(1), 1)]
         {
             let start = Instant::now();
             assert_eq!(taken(&Bucket::new(rate, start), start, 100), burst, "{rate}");

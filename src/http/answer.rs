@@ -20,7 +20,10 @@ pub(crate) const SOON: Duration = Duration::from_secs(1);
 /// Why a request is not served.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Refusal {
+pub(crate) struct Refusal(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: StatusCode,
     name: &'static str,
     message: Cow<'static, str>,
@@ -30,16 +33,16 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, name, message: message.into(), retry_after: None, header: None }
+        Self(Box::new(Parts { status, name, message: message.into(), retry_after: None, header: None }))
     }
 
     pub(crate) fn retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
+        self.0.retry_after = retry_after;
         self
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.0.header = Some((name, value));
         self
     }
 
@@ -52,20 +55,20 @@ impl Refusal {
 
     /// Says that a body is larger than may be.
     pub(crate) fn too_large(limit: u64) -> Self {
-        let message = format!("the body is larger than the limit of {limit} bytes; send less");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", message)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", too_large(limit))
     }
 
     pub(crate) fn into_response(self, request_id: &HeaderValue) -> Response<Body> {
+        let Parts { status, name, message, retry_after, header } = *self.0;
         let request_id = request_id.to_str().unwrap_or_default();
-        let json = serde_json::json!({ "error": self.name, "message": self.message, "request_id": request_id });
+        let json = serde_json::json!({ "error": name, "message": message, "request_id": request_id });
         let mut response = Response::new(Body::from(json.to_string()));
-        *response.status_mut() = self.status;
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.retry_after.map(|after| (RETRY_AFTER, seconds(after))));
-        headers.extend(self.header);
+        headers.extend(retry_after.map(|after| (RETRY_AFTER, seconds(after))));
+        headers.extend(header);
         response
     }
 }
@@ -84,6 +87,10 @@ fn retry_after(error: &Error) -> Option<Duration> {
     }
 }
 
+fn too_large(limit: u64) -> String {
+    format!("the body is larger than the limit of {limit} bytes; send less")
+}
+
 /// Tells the status, and what a client may know.
 fn told(kind: &ErrorKind) -> (StatusCode, Cow<'static, str>) {
     let (status, message) = match kind {
@@ -92,15 +99,19 @@ fn told(kind: &ErrorKind) -> (StatusCode, Cow<'static, str>) {
             return (StatusCode::BAD_REQUEST, format!("{attribute}: {reason}").into());
         }
         ErrorKind::InvalidBody { .. } => (StatusCode::BAD_REQUEST, "the body cannot be read"),
-        ErrorKind::Throttled { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too much is going on; try again later"),
+        ErrorKind::Throttled { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "too much is going on; try again later")
+        }
         ErrorKind::TimedOut { .. } => (StatusCode::GATEWAY_TIMEOUT, "the function took too long"),
         ErrorKind::MemoryExceeded { scope: MemoryScope::Runtime, .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "no memory is left now; try again later")
         }
         ErrorKind::PayloadTooLarge { what: Payload::Event, limit, .. } => {
-            return (StatusCode::PAYLOAD_TOO_LARGE, Refusal::too_large(*limit).message);
+            return (StatusCode::PAYLOAD_TOO_LARGE, too_large(*limit).into());
         }
-        ErrorKind::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "the service is shutting down; try again later"),
+        ErrorKind::ShuttingDown => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the service is shutting down; try again later")
+        }
         ErrorKind::InvalidAnswer { .. }
         | ErrorKind::PayloadTooLarge { what: Payload::Response | Payload::HostCall, .. } => {
             (StatusCode::BAD_GATEWAY, "the function gave no valid answer")
@@ -142,8 +153,10 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_status() {
-        let throttled =
-            || ErrorKind::Throttled { reason: ThrottleReason::NoSlot, retry_after: Duration::from_millis(1_001) };
+        let throttled = || ErrorKind::Throttled {
+            reason: ThrottleReason::NoSlot,
+            retry_after: Duration::from_millis(1_001),
+        };
         let too_large = |what| ErrorKind::PayloadTooLarge { what, limit: 7, size: 8 };
         let memory = |scope| ErrorKind::MemoryExceeded { scope, limit: 1, asked: 2 };
         for (kind, status, retry_after) in [
@@ -191,8 +204,8 @@ mod tests {
             ErrorKind::UnknownFunction { target: "secret".into(), hint: "b".into() },
         ];
         for error in own.map(Error::from) {
-            assert!(!Refusal::of(&error, false).message.contains("secret"), "{error}");
-            assert!(Refusal::of(&error, true).message.contains("secret"), "{error}");
+            assert!(!Refusal::of(&error, false).0.message.contains("secret"), "{error}");
+            assert!(Refusal::of(&error, true).0.message.contains("secret"), "{error}");
         }
     }
 }

@@ -5,13 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use crate::body::BoxError;
 use crate::http::permit::Permit;
-
-/// What a body of any kind fails with.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::runtime::HttpBody;
 
 type Boxed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -40,6 +39,7 @@ enum Kind {
     #[default]
     Empty,
     Whole(Bytes),
+    Function(HttpBody),
     Boxed(Boxed),
 }
 
@@ -90,6 +90,7 @@ impl Body {
                 self.kind = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Kind::Function(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -114,6 +115,7 @@ impl http_body::Body for Body {
         match &self.kind {
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Function(body) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -122,8 +124,15 @@ impl http_body::Body for Body {
         match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Function(body) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
+    }
+}
+
+impl From<HttpBody> for Body {
+    fn from(body: HttpBody) -> Self {
+        Self::of(Kind::Function(body))
     }
 }
 

@@ -103,13 +103,17 @@ impl Cors {
 }
 
 fn origin(text: &str) -> Result<HeaderValue, String> {
-    let wrong = |what: &str| Err(format!("{text:?} is not an origin: {what}; write it like https://shop.example"));
+    let wrong =
+        |what: &str| Err(format!("{text:?} is not an origin: {what}; write it like https://shop.example"));
     let Some((scheme, host)) = text.split_once("://") else { return wrong("it has no scheme") };
-    let is_fine = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'+');
+    let is_fine =
+        |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'+');
     if scheme.is_empty() || host.is_empty() || !scheme.bytes().chain(host.bytes()).all(is_fine) {
         return wrong("it is a scheme and a host in small letters and no more");
     }
-    if matches!(scheme, "https") && host.ends_with(":443") || matches!(scheme, "http") && host.ends_with(":80") {
+    if matches!(scheme, "https") && host.ends_with(":443")
+        || matches!(scheme, "http") && host.ends_with(":80")
+    {
         return wrong("browsers leave out the scheme's own port");
     }
     HeaderValue::from_str(text).or_else(|_| wrong("it cannot stand in a header"))
@@ -236,7 +240,13 @@ mod tests {
         let cors = || Cors::origins(["https://a.example", "http://localhost:3000"]);
         let named = ["access-control-allow-origin: http://localhost:3000", "vary: origin"];
         assert_eq!(marked(cors(), Some("http://localhost:3000")), named);
-        let others = ["https://b.example", "https://a.example.evil.example", "https://a.example:1", "null", "HTTPS://A.EXAMPLE"];
+        let others = [
+            "https://b.example",
+            "https://a.example.evil.example",
+            "https://a.example:1",
+            "null",
+            "HTTPS://A.EXAMPLE",
+        ];
         for other in others {
             assert_eq!(marked(cors(), Some(other)), ["vary: origin"], "{other}");
         }
@@ -254,7 +264,10 @@ mod tests {
     #[test]
     fn credentials_are_said_to_named_origins_only() {
         let cors = Cors::origins(["https://a.example"]).credentials(true);
-        assert_eq!(marked(cors.clone(), Some("https://a.example"))[0], "access-control-allow-credentials: true");
+        assert_eq!(
+            marked(cors.clone(), Some("https://a.example"))[0],
+            "access-control-allow-credentials: true"
+        );
         assert_eq!(marked(cors, Some("https://b.example")), ["vary: origin"]);
         let any = Cors::any_origin().credentials(true).build();
         assert!(any.unwrap_err().contains("name the origins"));
@@ -264,7 +277,8 @@ mod tests {
     fn a_browser_that_asks_hears_what_it_may_send() {
         let cors = || Cors::origins(["https://a.example"]).headers(["X-Key", "Content-Type"]);
         let asking = |origin| headers(&[("origin", origin), ("access-control-request-method", "PUT")]);
-        let said = cors().max_age(Duration::from_secs(7)).build().unwrap().preflight(&asking("https://a.example"));
+        let said =
+            cors().max_age(Duration::from_secs(7)).build().unwrap().preflight(&asking("https://a.example"));
         let expected = [
             "access-control-allow-headers: x-key, content-type",
             "access-control-allow-methods: PUT",
@@ -293,8 +307,18 @@ mod tests {
     #[test]
     fn what_is_no_origin_or_header_is_refused() {
         for wrong in [
-            "a.example", "https://", "://a", "https://a.example/", "https://A.example", "https://u@a.example", "*",
-            "null", "https://a.example:443", "http://a.example:80", "https://*.a.example", "https://a\n",
+            "a.example",
+            "https://",
+            "://a",
+            "https://a.example/",
+            "https://A.example",
+            "https://u@a.example",
+            "*",
+            "null",
+            "https://a.example:443",
+            "http://a.example:80",
+            "https://*.a.example",
+            "https://a\n",
         ] {
             assert!(Cors::origins([wrong]).build().is_err(), "{wrong:?}");
         }

@@ -32,14 +32,15 @@ impl Ids {
             Some(id) => id.clone(),
             None => header(&context.request_id().to_shared_text()),
         };
-        let trace: Arc<str> = match only(headers, &TRACEPARENT).and_then(|parent| known(parent.to_str().ok()?)) {
-            Some(trace) => trace,
-            None => {
-                // What a vendor said of another trace means nothing to this one.
-                headers.remove(TRACESTATE);
-                made(&context)
-            }
-        };
+        let trace: Arc<str> =
+            match only(headers, &TRACEPARENT).and_then(|parent| known(parent.to_str().ok()?)) {
+                Some(trace) => trace,
+                None => {
+                    // What a vendor said of another trace means nothing to this one.
+                    headers.remove(TRACESTATE);
+                    made(&context)
+                }
+            };
         let ids = Self { request_id, traceparent: header(&trace) };
         ids.mark(headers);
         (ids, context.with_traceparent(trace))
@@ -121,7 +122,9 @@ mod tests {
     #[test]
     fn what_is_missing_or_strange_is_made() {
         let long = "x".repeat(129);
-        for id in [None, Some(""), Some("a b"), Some("a\tb"), Some("<script>"), Some("\u{e9}"), Some(long.as_str())] {
+        for id in
+            [None, Some(""), Some("a b"), Some("a\tb"), Some("<script>"), Some("\u{e9}"), Some(long.as_str())]
+        {
             let pairs: Vec<_> = id.into_iter().map(|id| (&REQUEST_ID, id)).collect();
             let (headers, context) = settled(&pairs);
             assert_eq!(headers[REQUEST_ID], context.request_id().to_string(), "{id:?}");
@@ -132,7 +135,9 @@ mod tests {
 
     #[test]
     fn a_trace_that_is_made_is_a_new_one_without_a_state() {
-        for wrong in ["", "00-0-0-00", &TRACE.to_uppercase(), &format!("{TRACE}-x"), &TRACE.replacen("00", "ff", 1)] {
+        for wrong in
+            ["", "00-0-0-00", &TRACE.to_uppercase(), &format!("{TRACE}-x"), &TRACE.replacen("00", "ff", 1)]
+        {
             let (headers, context) = settled(&[(&TRACEPARENT, wrong), (&TRACESTATE, "a=1")]);
             assert_ne!(context.traceparent(), Some(TRACE), "{wrong}");
             assert!(!headers.contains_key(TRACESTATE), "{wrong}");

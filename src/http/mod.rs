@@ -1,5 +1,17 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
 
+mod answer;
 mod auth;
+mod body;
+mod cors;
+mod endpoint;
+mod gateway;
+mod ids;
+mod permit;
+mod route;
 
 pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};
+pub use self::body::Body;
+pub use self::cors::Cors;
+pub use self::gateway::{Answering, Gateway, GatewayBuilder};
+pub use self::route::Route;

@@ -77,7 +77,8 @@ impl Table {
     /// Returns the routes for a host, the most specific first.
     fn trees<'t>(&'t self, host: Option<&'t str>) -> impl Iterator<Item = &'t Tree<Leaf>> {
         let exact = host.and_then(|host| self.exact.get(host));
-        let parents = host.into_iter().flat_map(|host| host.match_indices('.').map(|(at, _)| &host[at + 1..]));
+        let parents =
+            host.into_iter().flat_map(|host| host.match_indices('.').map(|(at, _)| &host[at + 1..]));
         let below = parents.filter_map(|parent| self.below.get(parent));
         exact.into_iter().chain(below).chain([&self.any])
     }
@@ -163,7 +164,8 @@ mod tests {
     #[test]
     fn the_methods_of_a_path_are_those_of_all_its_routes() {
         let table = table(&["GET /a/{b}", "POST|PUT /a/b", "DELETE shop.example/a/{*rest}"]);
-        let methods = |host, path| table.methods(host, path).iter().map(Method::to_string).collect::<Vec<_>>();
+        let methods =
+            |host, path| table.methods(host, path).iter().map(Method::to_string).collect::<Vec<_>>();
         assert_eq!(methods(None, "/a/b"), ["GET", "HEAD", "POST", "PUT"]);
         assert_eq!(methods(Some("shop.example"), "/a/c"), ["DELETE", "GET", "HEAD"]);
         assert_eq!(methods(None, "/b"), [""; 0]);
@@ -178,7 +180,9 @@ mod tests {
         assert!(conflict("GET /a/{b}", "PUT|GET /a/{c}"));
         assert!(conflict("/{*a}", "/{*b}"));
         assert!(conflict("a.b/", "a.b/"));
-        for (a, b) in [("/a", "GET /a"), ("/{a}", "/{*a}"), ("a.b/", "*.b/"), ("GET /", "HEAD /"), ("/a", "/a/")] {
+        for (a, b) in
+            [("/a", "GET /a"), ("/{a}", "/{*a}"), ("a.b/", "*.b/"), ("GET /", "HEAD /"), ("/a", "/a/")]
+        {
             assert!(!conflict(a, b), "{a} {b}");
         }
     }
@@ -201,7 +205,9 @@ mod tests {
         let mut ranks = Vec::new();
         for (at, segment) in pattern.segments.iter().enumerate() {
             match (segment, texts.get(at)?) {
-                (Segment::Rest(_), _) => return Some((host_rank, [ranks, vec![Reverse(2)]].concat(), method_rank)),
+                (Segment::Rest(_), _) => {
+                    return Some((host_rank, [ranks, vec![Reverse(2)]].concat(), method_rank));
+                }
                 (Segment::One(_), text) if !text.is_empty() => ranks.push(Reverse(1)),
                 (Segment::Literal(own), text) if own == text => ranks.push(Reverse(0)),
                 _ => return None,

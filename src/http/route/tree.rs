@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_most_specific_wins() {
-        let tree = tree(&["/{*rest}", "/{a}", "/me", "/{a}/list", "/users/{*rest}", "/users/{id}", "/users/{id}/a"]);
+        let tree =
+            tree(&["/{*rest}", "/{a}", "/me", "/{a}/list", "/users/{*rest}", "/users/{id}", "/users/{id}/a"]);
         for (path, expected) in [
             ("/me", "/me "),
             ("/you", "/{a} you"),

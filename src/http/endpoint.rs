@@ -1,0 +1,214 @@
+//! A route that is built: it takes one request through to its answer.
+//!
+//! Refused is in the order of what it costs to find out: a body that is announced too large, a route that is full, a
+//! client that may not, a rate that is exceeded. Nothing of the body is read before all have passed.
+
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+
+use crate::admission::{Amount, Bucket, Gate};
+use crate::body::Incoming;
+use crate::clock::Cut;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::event::http::is_framing;
+use crate::http::answer::{Refusal, SOON};
+use crate::http::auth::{Authorizer, Denied};
+use crate::http::body::Body;
+use crate::http::cors::Policy;
+use crate::http::permit::Permit;
+use crate::http::route::Route;
+use crate::http::route::pattern::Pattern;
+use crate::registry::Target;
+use crate::runtime::{Handler, HttpBody, Runtime};
+
+/// Stands for "no time-out": nobody waits that long.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A route that is built.
+pub(crate) struct Endpoint {
+    /// What the parameters are called in the context, in the order of the wildcards.
+    params: Vec<String>,
+    target: String,
+    handler: OnceLock<Handler>,
+    max_body: u64,
+    timeout: Duration,
+    places: Option<Arc<Gate>>,
+    bucket: Option<Bucket>,
+    cors: Option<Policy>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+}
+
+impl Endpoint {
+    /// Checks everything of a route, and resolves its target.
+    pub(crate) fn build(pattern: &Pattern, route: Route, runtime: &Runtime) -> Result<Self, String> {
+        if route.concurrency == Some(0) {
+            return Err("a concurrency of 0 lets nothing in; give at least 1, or take the route away".into());
+        }
+        route.rate.map_or(Ok(()), |rate| rate.check())?;
+        route.authorizer.as_ref().map_or(Ok(()), |by| by.check()).map_err(|error| error.to_string())?;
+        Ok(Self {
+            params: pattern.names().map(|name| format!("http.param.{name}")).collect(),
+            handler: resolve(&route, runtime)?,
+            target: route.target,
+            max_body: route.max_body,
+            timeout: route.timeout,
+            places: route.concurrency.map(|most| Arc::new(Gate::new(Amount::new(most, 0), 0))),
+            bucket: route.rate.map(|rate| Bucket::new(rate, Instant::now())),
+            cors: route.cors.map(crate::http::cors::Cors::build).transpose()?,
+            authorizer: route.authorizer,
+        })
+    }
+
+    pub(crate) fn cors(&self) -> Option<&Policy> {
+        self.cors.as_ref()
+    }
+
+    /// Sets the parameters in a context.
+    pub(crate) fn name(&self, context: Context, values: &[&str]) -> Context {
+        let named = self.params.iter().zip(values);
+        named.fold(context, |context, (name, value)| context.with_attribute(name, *value))
+    }
+
+    /// Takes a request through to its answer.
+    pub(crate) async fn serve(
+        &self,
+        server: &Server,
+        context: Context,
+        request: http::Request<Incoming>,
+    ) -> Result<Response<Body>, Refusal> {
+        let (parts, body) = request.into_parts();
+        self.check_length(&parts.headers, &body)?;
+        let permit = self.admit()?;
+        let seen = Arc::clone(body.seen());
+        seen.set_limit(self.max_body);
+        let deadline = Instant::now().checked_add(self.timeout).unwrap_or_else(|| Instant::now() + FAR);
+        let call = pin!(self.call(server, context, (parts, body)));
+        let answer = match server.runtime.face().race(deadline, call).await {
+            Ok(answer) => answer?,
+            Err(Cut::Cancelled) => return Err(Refusal::of(&ErrorKind::ShuttingDown.into(), false)),
+            Err(Cut::Deadline) => return Err(timed_out(seen.is_awaited())),
+        };
+        Ok(end_to_end(answer)?.map(|body| Body::from(body).holding(permit)))
+    }
+
+    /// Refuses a body whose length is announced and too large.
+    fn check_length(&self, headers: &HeaderMap, body: &Incoming) -> Result<(), Refusal> {
+        let announced = || headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+        let hint = http_body::Body::size_hint(body);
+        let length = hint.exact().or_else(announced).unwrap_or(hint.lower());
+        if length > self.max_body { Err(Refusal::too_large(self.max_body)) } else { Ok(()) }
+    }
+
+    fn admit(&self) -> Result<Option<Permit>, Refusal> {
+        let Some(places) = &self.places else { return Ok(None) };
+        let full = || {
+            let message =
+                format!("{} requests are being served already; try again later", places.total().units());
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "route-full", message).retry_after(Some(SOON))
+        };
+        Permit::take(places).map(Some).ok_or_else(full)
+    }
+
+    async fn call(
+        &self,
+        server: &Server,
+        context: Context,
+        (parts, body): (Parts, Incoming),
+    ) -> Result<Response<HttpBody>, Refusal> {
+        let context = self.authorize(context, &parts).await?;
+        self.check_rate()?;
+        let refused = |error| {
+            tracing::debug!(target: "fnhost::http", function = self.target, %error, "a request was not served");
+            Refusal::of(&error, server.exposed)
+        };
+        let handler = self.handler(&server.runtime).map_err(refused)?;
+        handler.serve(context, http::Request::from_parts(parts, body)).await.map_err(refused)
+    }
+
+    async fn authorize(&self, context: Context, parts: &Parts) -> Result<Context, Refusal> {
+        let Some(authorizer) = &self.authorizer else { return Ok(context) };
+        let identity = authorizer.authorize(parts).await.map_err(|denied| refusal(&denied))?;
+        identity.join(context).map_err(|error| {
+            tracing::warn!(target: "fnhost::http", function = self.target, %error, "an authorizer gave a wrong identity");
+            refusal(&Denied::failed())
+        })
+    }
+
+    fn check_rate(&self) -> Result<(), Refusal> {
+        let taken = self.bucket.as_ref().map_or(Ok(()), |bucket| bucket.try_take(Instant::now()));
+        taken.map_err(|retry_after| {
+            let message = "more requests come than this route takes; try again later";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate-exceeded", message)
+                .retry_after(Some(retry_after))
+        })
+    }
+
+    /// Returns the handler; one of a lazy route is looked for until it is there.
+    fn handler(&self, runtime: &Runtime) -> Result<&Handler, Error> {
+        match self.handler.get() {
+            Some(handler) => Ok(handler),
+            None => runtime.handler(&self.target).map(|handler| self.handler.get_or_init(|| handler)),
+        }
+    }
+}
+
+/// What all routes of a gateway share.
+pub(crate) struct Server {
+    pub(crate) runtime: Runtime,
+    pub(crate) exposed: bool,
+}
+
+fn resolve(route: &Route, runtime: &Runtime) -> Result<OnceLock<Handler>, String> {
+    if route.lazy {
+        // Whether it can ever be there.
+        Target::parse(&route.target).map_err(|error| error.to_string())?;
+        return Ok(OnceLock::new());
+    }
+    match runtime.handler(&route.target) {
+        Ok(handler) => Ok(handler.into()),
+        Err(error) => Err(format!("{error}; deploy it first, or say `.lazy()`")),
+    }
+}
+
+fn timed_out(is_client: bool) -> Refusal {
+    let (status, message) = match is_client {
+        true => (StatusCode::REQUEST_TIMEOUT, "the body of the request did not come in time"),
+        false => (StatusCode::GATEWAY_TIMEOUT, "the function took too long"),
+    };
+    Refusal::new(status, "timed-out", message)
+}
+
+fn refusal(denied: &Denied) -> Refusal {
+    let name = match denied.status() {
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        _ => "not-authorized",
+    };
+    let refusal = Refusal::new(denied.status(), name, denied.reason().to_owned());
+    let refusal = refusal.retry_after(denied.retry_after());
+    match denied.challenge() {
+        Some(challenge) => refusal.header(WWW_AUTHENTICATE, challenge.clone()),
+        None => refusal,
+    }
+}
+
+/// Takes out of an answer what concerns the connection: that is the server's own business.
+fn end_to_end(mut answer: Response<HttpBody>) -> Result<Response<HttpBody>, Refusal> {
+    if answer.status().is_informational() {
+        // A 101 would hand the client's connection to whatever the guest writes.
+        let reason =
+            format!("status {}, which is no answer yet; answer 200 to 599", answer.status().as_u16());
+        return Err(Refusal::of(&ErrorKind::InvalidAnswer { reason }.into(), false));
+    }
+    let framing: Vec<HeaderName> = answer.headers().keys().filter(|name| is_framing(name)).cloned().collect();
+    for name in framing {
+        answer.headers_mut().remove(name);
+    }
+    Ok(answer)
+}

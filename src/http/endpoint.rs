@@ -94,6 +94,8 @@ impl Endpoint {
             Err(Cut::Cancelled) => return Err(Refusal::of(&ErrorKind::ShuttingDown.into(), false)),
             Err(Cut::Deadline) => return Err(timed_out(seen.is_awaited())),
         };
+        // A guest that reads while the body comes may make an answer of its own out of one that is cut.
+        seen.excess().map_or(Ok(()), |excess| Err(Refusal::of(&excess.into(), false)))?;
         Ok(end_to_end(answer)?.map(|body| Body::from(body).holding(permit)))
     }
 

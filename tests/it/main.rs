@@ -7,6 +7,7 @@ mod cancellation;
 mod contracts;
 mod deadlines;
 mod executors;
+mod gateway;
 mod grants;
 mod hostile;
 mod init;

@@ -98,17 +98,12 @@ impl Exports {
             Ok(request) => request,
             Err(kind) => return Ok(Err(kind)),
         };
-        let seen = request.body().seen().clone();
-        let mut relay = Relay::new(sink, store.data().linked.recipe.limits.response);
+        let mut relay = Relay::new(sink, store.data().linked.recipe.limits.response, &request);
         let called = match &self.version {
             Version::V2(exports) => exports.call(store, request, &mut relay).await,
             Version::V3(exports) => exports.call(store, request, &mut relay).await,
         };
-        match seen.excess() {
-            // Whatever the guest made of a body that broke off.
-            Some(excess) if !relay.has_head() => Ok(Err(excess)),
-            _ => called.map(|called| called.and_then(|()| relay.into_response())),
-        }
+        called.map(|called| called.and_then(|()| relay.into_response()))
     }
 }
 

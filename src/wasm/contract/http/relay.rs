@@ -1,6 +1,7 @@
 //! Takes an answer from the guest that writes it to whoever waits for it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -8,9 +9,9 @@ use http::response::Parts;
 use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::body::Writer;
+use crate::body::{Seen, Writer};
 use crate::error::{Error, ErrorKind, Payload};
-use crate::event::Response;
+use crate::event::{Request, Response};
 use crate::wasm::fault::{Refused, invalid};
 
 type GuestBody = UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>;
@@ -21,6 +22,11 @@ pub(super) struct Relay {
     body: Written,
     bytes: u64,
     limit: u64,
+    /// What has come of the request's body.
+    seen: Arc<Seen>,
+    is_head: bool,
+    /// How many bytes the guest said that there would be.
+    declared: Option<u64>,
 }
 
 enum To {
@@ -50,9 +56,11 @@ pub(super) enum Moved {
 }
 
 impl Relay {
-    pub(super) fn new(sink: Option<Writer>, limit: u64) -> Self {
+    /// Makes one for the answer to this request.
+    pub(super) fn new(sink: Option<Writer>, limit: u64, request: &Request) -> Self {
+        let (seen, is_head) = (Arc::clone(request.body().seen()), request.method() == http::Method::HEAD);
         let to = sink.map_or_else(|| To::Whole { head: None, body: BytesMut::new() }, To::Reader);
-        Self { to, body: Written::NotYet, bytes: 0, limit }
+        Self { to, body: Written::NotYet, bytes: 0, limit, seen, is_head, declared: None }
     }
 
     pub(super) fn has_head(&self) -> bool {
@@ -60,14 +68,25 @@ impl Relay {
     }
 
     /// Takes the head; what is written comes after it.
-    pub(super) fn begin(&mut self, response: http::Response<GuestBody>) {
+    ///
+    /// # Errors
+    ///
+    /// The request's body was too large, whatever the guest made of that.
+    pub(super) fn begin(&mut self, response: http::Response<GuestBody>) -> Result<(), ErrorKind> {
+        if let Some(excess) = self.seen.excess() {
+            return Err(excess);
+        }
         let (parts, body) = response.into_parts();
+        if !self.is_head && parts.status != http::StatusCode::NOT_MODIFIED {
+            self.declared = declared(&parts);
+        }
         match &mut self.to {
             To::Whole { head, .. } => *head = Some(Box::new(parts)),
             To::Reader(writer) => writer.open(parts),
             To::Nobody => {}
         }
         self.body = Written::Under(body);
+        Ok(())
     }
 
     /// Hands over what there is.
@@ -85,19 +104,25 @@ impl Relay {
                 Poll::Pending => return Ok(Moved::Starved),
                 Poll::Ready(Some(Ok(frame))) => self.pass(frame)?,
                 Poll::Ready(Some(Err(error))) => {
-                    return Err(invalid(format!("the answer's body broke off: {error}")));
+                    return Err(unfinished(&error.to_string()));
                 }
-                Poll::Ready(None) => self.end(),
+                Poll::Ready(None) => self.end()?,
             }
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> wasmtime::Result<()> {
+        if let Some(declared) = self.declared
+            && declared != self.bytes
+        {
+            return Err(unfinished(&format!("{} bytes, {declared} were declared", self.bytes)));
+        }
         self.body = Written::Over;
         // Who reads learns of the end even while the guest goes on.
         if matches!(self.to, To::Reader(_)) {
             self.to = To::Nobody;
         }
+        Ok(())
     }
 
     fn pass(&mut self, frame: Frame<Bytes>) -> wasmtime::Result<()> {
@@ -115,6 +140,9 @@ impl Relay {
         if size > limit {
             return Err(Refused::TooLarge { what: Payload::Response, limit, size }.into());
         }
+        if let Some(declared) = self.declared.filter(|declared| size > *declared) {
+            return Err(unfinished(&format!("{size} bytes, {declared} were declared")));
+        }
         match &mut self.to {
             To::Whole { body, .. } => body.extend_from_slice(&chunk),
             To::Reader(writer) => writer.write(chunk),
@@ -125,14 +153,23 @@ impl Relay {
 
     /// Answers what was wanted whole; for who reads along nothing is left.
     pub(super) fn into_response(self) -> Result<Response, ErrorKind> {
+        let has_head = self.has_head();
         match self.to {
             To::Whole { head: Some(head), body } => {
                 crate::event::http::response::read(&head, body.freeze()).map_err(Error::into_kind)
             }
-            _ if !matches!(self.body, Written::NotYet) => Ok(Response::new()),
+            _ if has_head => Ok(Response::new()),
             _ => Err(ErrorKind::InvalidAnswer {
                 reason: "the guest gave no answer; set the response before the handler returns".into(),
             }),
         }
     }
+}
+
+fn declared(parts: &Parts) -> Option<u64> {
+    parts.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn unfinished(why: &str) -> wasmtime::Error {
+    invalid(format!("the answer's body broke off ({why}); finish it, with as many bytes as were declared"))
 }

@@ -58,7 +58,11 @@ impl Exports {
             }
             if !relay.has_head() {
                 match place.lock().take() {
-                    Some(Ok(response)) => relay.begin(response),
+                    Some(Ok(response)) => {
+                        if let Err(excess) = relay.begin(response) {
+                            return Poll::Ready(Ok(Err(excess)));
+                        }
+                    }
                     Some(Err(code)) => return Poll::Ready(Ok(Err(refused(&format!("{code:?}"))))),
                     None => {}
                 }

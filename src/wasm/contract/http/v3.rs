@@ -50,7 +50,9 @@ impl Exports {
                 Ok(response) => response,
                 Err(code) => return Ok(Err(refused(&format!("{code:?}")))),
             };
-            relay.begin(accessor.with(|store| response.into_http(store, sent))?);
+            if let Err(excess) = relay.begin(accessor.with(|store| response.into_http(store, sent))?) {
+                return Ok(Err(excess));
+            }
             poll_fn(|cx| match relay.advance(cx) {
                 Ok(Moved::Over) => Poll::Ready(Ok(Ok(()))),
                 Ok(Moved::Starved | Moved::Blocked) => Poll::Pending,

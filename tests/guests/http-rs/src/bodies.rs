@@ -2,18 +2,14 @@
 
 use std::io::{self, Write as _};
 
+use http_parts::{CHUNK, Checksum, Pattern};
 use wasip2::http::types::{Fields, IncomingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::io::streams::{InputStream, StreamError};
 
 use crate::answer::{Answer, text, typed};
 use crate::question::Question;
 
-const CHUNK: u64 = 1 << 16;
-/// The byte at offset n of `/source` is n modulo this; a prime, so that no chunk looks like another.
-const PERIOD: usize = 251;
-
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
+const MOST: u64 = CHUNK as u64;
 
 pub(crate) fn echo(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let mut answer = Answer::begin(out, 200, same_type(question));
@@ -26,7 +22,7 @@ pub(crate) fn splice(question: &Question, out: ResponseOutparam) -> io::Result<(
     let answer = Answer::begin(out, 200, same_type(question));
     let stream = question.stream();
     loop {
-        match answer.stream.blocking_splice(&stream, CHUNK) {
+        match answer.stream.blocking_splice(&stream, MOST) {
             Ok(_) => {}
             Err(StreamError::Closed) => return answer.finish(None),
             Err(StreamError::LastOperationFailed(error)) => return Err(io::Error::other(error)),
@@ -34,34 +30,32 @@ pub(crate) fn splice(question: &Question, out: ResponseOutparam) -> io::Result<(
     }
 }
 
-/// Answers how many bytes came, and their FNV-1a checksum of 64 bits.
+/// Answers how many bytes came, and their checksum.
 pub(crate) fn sink(question: &Question, out: ResponseOutparam) -> io::Result<()> {
-    let (mut bytes, mut checksum) = (0, FNV_OFFSET);
+    let mut checksum = Checksum::default();
     let whole = each_chunk(&question.stream(), |chunk| {
-        bytes += chunk.len() as u64;
-        checksum =
-            chunk.iter().fold(checksum, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
+        checksum.add(chunk);
         Ok(())
     });
     match whole {
-        Ok(()) => text(out, 200, &format!("{bytes} {checksum:016x}\n")),
-        Err(error) => text(out, 400, &format!("the body ended after {bytes} bytes: {error}\n")),
+        Ok(()) => text(out, 200, &checksum.text()),
+        Err(error) => text(out, 400, &format!("the body ended after {} bytes: {error}\n", checksum.bytes)),
     }
 }
 
 pub(crate) fn source(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let mut answer = Answer::begin(out, 200, typed("application/octet-stream"));
-    write_pattern(&mut answer, question.number("bytes"))?;
+    write_pattern(&mut answer, question.query.number("bytes"))?;
     answer.finish(None)
 }
 
 /// Declares one length and sends another.
 pub(crate) fn length(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let headers = typed("application/octet-stream");
-    let declared = question.value("declared").unwrap_or("0");
+    let declared = question.query.value("declared").unwrap_or("0");
     headers.set("content-length", &[declared.into()]).map_err(io::Error::other)?;
     let mut answer = Answer::send(out, OutgoingResponse::new(headers));
-    write_pattern(&mut answer, question.number("bytes"))?;
+    write_pattern(&mut answer, question.query.number("bytes"))?;
     answer.finish(None)
 }
 
@@ -99,7 +93,7 @@ pub(crate) fn each_chunk(
     mut with: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     loop {
-        match stream.blocking_read(CHUNK) {
+        match stream.blocking_read(MOST) {
             Ok(chunk) => with(&chunk)?,
             Err(StreamError::Closed) => return Ok(()),
             Err(StreamError::LastOperationFailed(error)) => return Err(io::Error::other(error)),
@@ -108,12 +102,9 @@ pub(crate) fn each_chunk(
 }
 
 fn write_pattern(answer: &mut Answer, bytes: u64) -> io::Result<()> {
-    let pattern: Vec<u8> = (0..PERIOD * 256).map(|at| (at % PERIOD) as u8).collect();
-    let mut rest = bytes;
-    while rest > 0 {
-        let chunk = rest.min(pattern.len() as u64);
-        answer.write_all(&pattern[..chunk as usize])?;
-        rest -= chunk;
+    let mut pattern = Pattern::new(bytes);
+    while let Some(chunk) = pattern.next() {
+        answer.write_all(chunk)?;
     }
     Ok(())
 }

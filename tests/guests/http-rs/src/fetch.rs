@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use http_parts::FETCHED;
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
@@ -13,16 +14,13 @@ use crate::answer::{Answer, text};
 use crate::bodies::each_chunk;
 use crate::question::Question;
 
-/// Stands before the name of each header that the other side answered.
-const PREFIX: &str = "fetched-";
-
 /// Asks `url`, with the method and body that came, and answers what it answers.
 pub(crate) fn one(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let response = match ask(question, true).and_then(|pending| wait(&pending)) {
         Ok(response) => response,
         Err(error) => return text(out, 502, &format!("{error}\n")),
     };
-    if question.value("whole").is_some() {
+    if question.query.value("whole").is_some() {
         return whole(&response, out);
     }
     let mut answer = Answer::begin(out, response.status(), prefixed(&response));
@@ -43,7 +41,7 @@ fn whole(response: &IncomingResponse, out: ResponseOutparam) -> io::Result<()> {
 
 /// Asks `url` as often as `n` says, all at once; answers a line for each.
 pub(crate) fn many(question: &Question, out: ResponseOutparam) -> io::Result<()> {
-    let pending: Vec<_> = (0..question.number("n")).map(|_| ask(question, false)).collect();
+    let pending: Vec<_> = (0..question.query.number("n")).map(|_| ask(question, false)).collect();
     let mut lines = String::new();
     for (at, pending) in pending.into_iter().enumerate() {
         let outcome = pending.and_then(|pending| measure(&pending));
@@ -81,10 +79,7 @@ fn ask(question: &Question, with_body: bool) -> io::Result<FutureIncomingRespons
 }
 
 fn request(question: &Question) -> io::Result<OutgoingRequest> {
-    let url = question.value("url").unwrap_or_default();
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| io::Error::other("the url has no scheme"))?;
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, target) = rest.split_at(end);
+    let (scheme, authority, target) = question.query.url().ok_or_else(|| refused("url"))?;
     let request = OutgoingRequest::new(headers(question)?);
     request.set_scheme(Some(&known(scheme))).map_err(|()| refused("scheme"))?;
     request.set_authority(Some(authority)).map_err(|()| refused("authority"))?;
@@ -103,8 +98,7 @@ fn known(scheme: &str) -> Scheme {
 /// Makes headers of each `header=NAME:VALUE`.
 fn headers(question: &Question) -> io::Result<Fields> {
     let headers = Fields::new();
-    for header in question.values("header") {
-        let (name, value) = header.split_once(':').unwrap_or((header, ""));
+    for (name, value) in question.query.headers() {
         headers.append(name, value.trim().as_bytes()).map_err(io::Error::other)?;
     }
     Ok(headers)
@@ -112,7 +106,7 @@ fn headers(question: &Question) -> io::Result<Fields> {
 
 fn options(question: &Question) -> io::Result<RequestOptions> {
     let options = RequestOptions::new();
-    let time = |name| question.value(name).map(|_| question.number(name) * 1_000_000);
+    let time = |name| question.query.value(name).map(|_| question.query.nanoseconds(name));
     options.set_connect_timeout(time("connect-ms")).map_err(|()| refused("connect-ms"))?;
     options.set_first_byte_timeout(time("first-ms")).map_err(|()| refused("first-ms"))?;
     options.set_between_bytes_timeout(time("between-ms")).map_err(|()| refused("between-ms"))?;
@@ -138,7 +132,7 @@ fn read(response: &IncomingResponse, with: impl FnMut(&[u8]) -> io::Result<()>) 
 fn prefixed(response: &IncomingResponse) -> Fields {
     let headers = Fields::new();
     for (name, value) in response.headers().entries() {
-        headers.append(&format!("{PREFIX}{name}"), &value).expect("it came in as a header");
+        headers.append(&format!("{FETCHED}{name}"), &value).expect("it came in as a header");
     }
     headers
 }

@@ -3,22 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use http_parts::FORBIDDEN;
 use wasip2::http::types::{Fields, Method, OutgoingResponse, ResponseOutparam, Scheme};
 
 use crate::answer::{Answer, text, typed};
 use crate::question::Question;
-
-/// Names that belong to the connection: no guest may set them.
-const FORBIDDEN: [&str; 8] = [
-    "connection",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Answers the head as it came, a line for each part and each header.
 pub(crate) fn headers(question: &Question, out: ResponseOutparam) -> io::Result<()> {
@@ -55,7 +44,7 @@ fn scheme(scheme: Option<Scheme>) -> String {
 /// Sets each header of the query, tries those that are forbidden, and answers what became of each.
 pub(crate) fn set(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let headers = typed("text/plain; charset=utf-8");
-    let asked = question.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let asked = question.query.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let tried = FORBIDDEN.into_iter().map(|name| (name, "x"));
     let mut lines = String::new();
     for (name, value) in asked.chain(tried) {
@@ -73,8 +62,8 @@ pub(crate) fn set(question: &Question, out: ResponseOutparam) -> io::Result<()> 
 /// Sets headers `x-0`, `x-1`, ..., each of as many bytes as the query says.
 pub(crate) fn many_headers(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let headers = Fields::new();
-    let value = vec![b'v'; question.number("bytes") as usize];
-    for at in 0..question.number("n") {
+    let value = vec![b'v'; question.query.number("bytes") as usize];
+    for at in 0..question.query.number("n") {
         if let Err(error) = headers.append(&format!("x-{at}"), &value) {
             return text(out, 500, &format!("refused at {at}: {error:?}\n"));
         }
@@ -83,7 +72,7 @@ pub(crate) fn many_headers(question: &Question, out: ResponseOutparam) -> io::Re
 }
 
 pub(crate) fn status(question: &Question, out: ResponseOutparam) -> io::Result<()> {
-    let code = question.number("code");
+    let code = question.query.number("code");
     let response = OutgoingResponse::new(Fields::new());
     let set = u16::try_from(code).map_err(|_| ()).and_then(|code| response.set_status_code(code));
     match set {
@@ -98,6 +87,6 @@ pub(crate) fn env(out: ResponseOutparam) -> io::Result<()> {
 }
 
 pub(crate) fn log(question: &Question, out: ResponseOutparam) -> io::Result<()> {
-    eprintln!("{}", question.value("text").unwrap_or_default());
+    eprintln!("{}", question.query.value("text").unwrap_or_default());
     text(out, 200, "logged\n")
 }

@@ -10,6 +10,7 @@ mod question;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http_parts::HELLO;
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -30,8 +31,8 @@ impl Guest for Http {
 }
 
 fn route(question: &Question, served: u64, out: ResponseOutparam) -> io::Result<()> {
-    match question.path.as_str() {
-        "/" | "/hello" => text(out, 200, "Hello, world!\n"),
+    match question.query.path.as_str() {
+        "/" | "/hello" => text(out, 200, HELLO),
         "/count" => text(out, 200, &served.to_string()),
         "/echo" => bodies::echo(question, out),
         "/splice" => bodies::splice(question, out),
@@ -59,7 +60,7 @@ fn route(question: &Question, served: u64, out: ResponseOutparam) -> io::Result<
         "/spin" => misbehave::spin(),
         "/trap" => core::arch::wasm32::unreachable(),
         "/panic" => panic!("guest panicked on purpose"),
-        "/exit" => std::process::exit(i32::from(question.number("code") != 0)),
+        "/exit" => std::process::exit(i32::from(question.query.number("code") != 0)),
         other => text(out, 404, &format!("no such path: {other}\n")),
     }
 }

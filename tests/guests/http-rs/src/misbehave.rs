@@ -12,14 +12,14 @@ use crate::question::Question;
 const MIB: usize = 1 << 20;
 
 pub(crate) fn slow(question: &Question, out: ResponseOutparam) -> io::Result<()> {
-    wait(question.number("ms"));
+    wait(question.query.nanoseconds("ms"));
     text(out, 200, "slow\n")
 }
 
 /// Sends the head and one chunk, waits, and sends another.
 pub(crate) fn hold(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let mut answer = begun(out)?;
-    wait(question.number("ms"));
+    wait(question.query.nanoseconds("ms"));
     answer.write_all(b"released\n")?;
     answer.finish(None)
 }
@@ -27,7 +27,7 @@ pub(crate) fn hold(question: &Question, out: ResponseOutparam) -> io::Result<()>
 /// Goes on after the answer is complete.
 pub(crate) fn after(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     text(out, 200, "answered\n")?;
-    wait(question.number("ms"));
+    wait(question.query.nanoseconds("ms"));
     eprintln!("after");
     Ok(())
 }
@@ -50,7 +50,7 @@ pub(crate) fn trap_late(out: ResponseOutparam) -> io::Result<()> {
 /// Takes and touches memory 1 MiB at a time.
 pub(crate) fn memory(question: &Question, out: ResponseOutparam) -> io::Result<()> {
     let mut taken: Vec<Vec<u8>> = Vec::new();
-    for at in 0..question.number("mib") {
+    for at in 0..question.query.number("mib") {
         let mut block = Vec::new();
         if block.try_reserve_exact(MIB).is_err() {
             return text(out, 507, &format!("refused at {at} MiB\n"));
@@ -63,7 +63,7 @@ pub(crate) fn memory(question: &Question, out: ResponseOutparam) -> io::Result<(
 
 /// Answers an error code instead of a response.
 pub(crate) fn fail(question: &Question, out: ResponseOutparam) -> io::Result<()> {
-    let text = question.value("text").map(str::to_string);
+    let text = question.query.value("text").map(str::to_string);
     ResponseOutparam::set(out, Err(ErrorCode::InternalError(text)));
     Ok(())
 }
@@ -82,6 +82,6 @@ fn begun(out: ResponseOutparam) -> io::Result<Answer> {
     Ok(answer)
 }
 
-fn wait(ms: u64) {
-    monotonic_clock::subscribe_duration(ms.saturating_mul(1_000_000)).block();
+fn wait(nanoseconds: u64) {
+    monotonic_clock::subscribe_duration(nanoseconds).block();
 }

@@ -85,10 +85,10 @@ impl Gateway {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.serve(request.map(Incoming::new)).await
+        self.respond(request.map(Incoming::new)).await
     }
 
-    async fn serve(&self, mut request: Request<Incoming>) -> Response<Body> {
+    async fn respond(&self, mut request: Request<Incoming>) -> Response<Body> {
         let (ids, context) = Ids::settle(request.headers_mut());
         let (head, body) = request.into_parts();
         let mut response = match self.0.way(context, &head) {
@@ -195,7 +195,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let (gateway, request) = (self.clone(), request.map(Incoming::new));
-        Box::pin(async move { Ok(gateway.serve(request).await) })
+        Box::pin(async move { Ok(gateway.respond(request).await) })
     }
 }
 

@@ -125,8 +125,7 @@ mod tests {
         for id in
             [None, Some(""), Some("a b"), Some("a\tb"), Some("<script>"), Some("\u{e9}"), Some(long.as_str())]
         {
-            let pairs: Vec<_> = id.into_iter().map(|id| (&REQUEST_ID, id)).collect();
-            let (headers, context) = settled(&pairs);
+            let (headers, context) = id.map_or_else(|| settled(&[]), |id| settled(&[(&REQUEST_ID, id)]));
             assert_eq!(headers[REQUEST_ID], context.request_id().to_string(), "{id:?}");
         }
         let (headers, _) = settled(&[(&REQUEST_ID, "a"), (&REQUEST_ID, "b")]);

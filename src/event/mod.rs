@@ -8,7 +8,7 @@ mod body;
 mod extension;
 #[cfg(feature = "http")]
 pub(crate) mod http;
-mod json;
+pub(crate) mod json;
 mod media_type;
 mod response;
 mod time;

@@ -1,1 +1,5 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
+
+mod cloudevents;
+
+pub use self::cloudevents::CloudEvents;

@@ -132,7 +132,9 @@ impl Results {
         if is_well && outcomes.iter().all(Outcome::says_nothing) {
             return empty(StatusCode::ACCEPTED);
         }
-        if is_well && wish == Wish::Mode(Mode::Batch) {
+        let is_said_in_events =
+            outcomes.iter().all(|outcome| outcome.says_nothing() || outcome.event().is_some());
+        if is_well && is_said_in_events && wish == Wish::Mode(Mode::Batch) {
             let events: Vec<&Event> = outcomes.iter().filter_map(Outcome::event).collect();
             return written(StatusCode::OK, BATCH, &json!(events));
         }

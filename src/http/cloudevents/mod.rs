@@ -7,6 +7,9 @@ mod outcome;
 mod refusal;
 mod webhook;
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 
 use bytes::Bytes;

@@ -63,9 +63,7 @@ impl Outcome {
     fn failed(error: &Error) -> Self {
         let mut head = Response::new(());
         *head.status_mut() = refusal::status(error);
-        if let Some(after) = error.retry_after() {
-            head.headers_mut().insert(RETRY_AFTER, seconds(after).into());
-        }
+        head.headers_mut().extend(refusal::retry_after(error).map(|seconds| (RETRY_AFTER, seconds.into())));
         Self { head, said: Said::Refused(refusal::described(error)), size: 0 }
     }
 
@@ -73,9 +71,9 @@ impl Outcome {
         self.head.status()
     }
 
-    /// Tells whether the event need not be sent again.
+    /// Tells whether the event was answered; what a redirection would mean to it is not looked at.
     pub(super) fn is_well(&self) -> bool {
-        self.status().is_success()
+        !self.status().is_client_error() && !self.status().is_server_error()
     }
 
     pub(super) fn says_nothing(&self) -> bool {
@@ -180,9 +178,4 @@ fn json(event: &Event) -> Value {
 fn typed(mut head: Response<()>, content_type: &'static str, body: String) -> Response<Bytes> {
     head.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     head.map(|()| body.into())
-}
-
-/// Rounds up, so that who waits so long does not come too early.
-fn seconds(after: std::time::Duration) -> u64 {
-    after.as_secs() + u64::from(after.subsec_nanos() > 0)
 }

@@ -1,14 +1,21 @@
 //! Why a request or an event is refused, as a status and a JSON object.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, ErrorKind, MemoryScope, Payload, Phase};
+use crate::error::{Error, ErrorKind, MemoryScope, Payload};
 
 /// The methods that carry events.
 pub(super) const METHODS: &str = "POST, PUT";
+
+/// When another process has usually taken over.
+const AFTER_SHUTDOWN: Duration = Duration::from_secs(5);
+/// When memory has usually become free.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Why a request is refused before any function has seen it.
 #[derive(Debug)]
@@ -53,40 +60,58 @@ impl Refusal {
     }
 }
 
-/// Returns the status that a sender of events is owed: 4xx where the event must change, 5xx and 429 where it may be
-/// sent again as it is.
+/// Returns the status that a sender is owed, as it would be for any other request.
 pub(super) fn status(error: &Error) -> StatusCode {
     match error.kind() {
         ErrorKind::InvalidEvent { .. } | ErrorKind::InvalidBody { .. } => StatusCode::BAD_REQUEST,
         ErrorKind::UnknownFunction { .. } => StatusCode::NOT_FOUND,
         ErrorKind::PayloadTooLarge { what: Payload::Event, .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::TimedOut { phase: Phase::Init | Phase::Handler, .. } => StatusCode::GATEWAY_TIMEOUT,
-        ErrorKind::Failed(failure) if !failure.is_retryable() => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorKind::Failed(_)
-        | ErrorKind::TimedOut { .. }
+        ErrorKind::Throttled { .. }
         | ErrorKind::ShuttingDown
         | ErrorKind::MemoryExceeded { scope: MemoryScope::Runtime, .. } => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
         _ if error.is_function_error() => StatusCode::BAD_GATEWAY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// Describes an error to a sender: what concerns the event or was said by the function in full, the rest by its name.
-pub(super) fn described(error: &Error) -> Map<String, Value> {
-    let message = match error.kind() {
-        ErrorKind::InvalidEvent { .. }
-        | ErrorKind::InvalidBody { .. }
-        | ErrorKind::Failed(_)
-        | ErrorKind::PayloadTooLarge { what: Payload::Event, .. } => error.to_string(),
-        // What else an error says is for the host: names of other functions, backtraces, settings.
-        _ => "there is no answer to the event; the host's log says why".to_owned(),
+/// Returns in how many whole seconds a sender may come again, where that makes sense.
+pub(super) fn retry_after(error: &Error) -> Option<u64> {
+    let after = match error.kind() {
+        ErrorKind::ShuttingDown => AFTER_SHUTDOWN,
+        ErrorKind::MemoryExceeded { scope: MemoryScope::Runtime, .. } => SOON,
+        _ => error.retry_after()?,
     };
-    let mut described = object(error.kind().name(), message);
+    // Rounded up: who comes back too early comes in vain.
+    Some((after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1))
+}
+
+/// Describes an error to a sender, who learns nothing of the inside: what a guest said and what a setting is called
+/// are for reports and logs.
+pub(super) fn described(error: &Error) -> Map<String, Value> {
+    let mut described = object(error.kind().name(), message(error));
     if let Some(report) = error.report() {
         described.insert("request_id".to_owned(), report.request_id.to_string().into());
     }
     described
+}
+
+fn message(error: &Error) -> String {
+    let message = match (error.kind(), status(error)) {
+        (ErrorKind::InvalidEvent { attribute, reason }, _) => return format!("{attribute}: {reason}"),
+        (ErrorKind::PayloadTooLarge { what: Payload::Event, limit, .. }, _) => {
+            return format!("the event's body is larger than the limit of {limit} bytes; send less");
+        }
+        (ErrorKind::UnknownFunction { .. }, _) => "no function takes these events",
+        (_, StatusCode::BAD_REQUEST) => "the body cannot be read",
+        (_, StatusCode::SERVICE_UNAVAILABLE) => {
+            "too much is going on, or the service is ending; try again later"
+        }
+        (_, StatusCode::GATEWAY_TIMEOUT) => "the function took too long",
+        (_, StatusCode::BAD_GATEWAY) => "the function failed, or gave no valid answer",
+        _ => "the service failed",
+    };
+    message.to_owned()
 }
 
 fn object(error: &str, message: String) -> Map<String, Value> {

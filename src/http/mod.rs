@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod body;
+mod cloudevents;
 mod cors;
 mod endpoint;
 mod gateway;
@@ -12,6 +13,7 @@ mod route;
 
 pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};
 pub use self::body::Body;
+pub use self::cloudevents::CloudEvents;
 pub use self::cors::Cors;
 pub use self::gateway::{Answering, Gateway, GatewayBuilder};
 pub use self::route::Route;

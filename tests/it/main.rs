@@ -4,6 +4,8 @@
 
 mod cache;
 mod cancellation;
+#[cfg(feature = "http")]
+mod cloudevents;
 mod contracts;
 mod deadlines;
 mod executors;

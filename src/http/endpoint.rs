@@ -4,7 +4,7 @@
 //! client that may not, a rate that is exceeded. Nothing of the body is read before all have passed.
 
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
@@ -15,27 +15,28 @@ use crate::admission::{Amount, Bucket, Gate};
 use crate::body::Incoming;
 use crate::clock::Cut;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::event::http::is_framing;
 use crate::http::answer::{Refusal, SOON};
+use crate::http::answerer::Answerer;
 use crate::http::auth::{Authorizer, Denied};
 use crate::http::body::Body;
 use crate::http::cors::Policy;
 use crate::http::permit::Permit;
 use crate::http::route::Route;
 use crate::http::route::pattern::Pattern;
-use crate::registry::Target;
-use crate::runtime::{Handler, HttpBody, Runtime};
+use crate::runtime::Runtime;
 
 /// Stands for "no time-out": nobody waits that long.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A route that is built.
 pub(crate) struct Endpoint {
+    /// The pattern as it was written, for logs.
+    text: String,
     /// What the parameters are called in the context, in the order of the wildcards.
     params: Vec<String>,
-    target: String,
-    handler: OnceLock<Handler>,
+    answerer: Answerer,
     max_body: u64,
     timeout: Duration,
     places: Option<Arc<Gate>>,
@@ -46,16 +47,20 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Checks everything of a route, and resolves its target.
-    pub(crate) fn build(pattern: &Pattern, route: Route, runtime: &Runtime) -> Result<Self, String> {
+    pub(crate) fn build(
+        (text, pattern): (&str, &Pattern),
+        route: Route,
+        runtime: &Runtime,
+    ) -> Result<Self, String> {
         if route.concurrency == Some(0) {
             return Err("a concurrency of 0 lets nothing in; give at least 1, or take the route away".into());
         }
         route.rate.map_or(Ok(()), |rate| rate.check())?;
         route.authorizer.as_ref().map_or(Ok(()), |by| by.check()).map_err(|error| error.to_string())?;
         Ok(Self {
+            text: text.into(),
             params: pattern.names().map(|name| format!("http.param.{name}")).collect(),
-            handler: resolve(&route, runtime)?,
-            target: route.target,
+            answerer: Answerer::build(&route, runtime)?,
             max_body: route.max_body,
             timeout: route.timeout,
             places: route.concurrency.map(|most| Arc::new(Gate::new(Amount::new(most, 0), 0))),
@@ -96,7 +101,7 @@ impl Endpoint {
         };
         // A guest that reads while the body comes may make an answer of its own out of one that is cut.
         seen.excess().map_or(Ok(()), |excess| Err(Refusal::of(&excess.into(), false)))?;
-        Ok(end_to_end(answer)?.map(|body| Body::from(body).holding(permit)))
+        Ok(end_to_end(answer)?.map(|body| body.holding(permit)))
     }
 
     /// Refuses a body whose length is announced and too large.
@@ -121,23 +126,21 @@ impl Endpoint {
         &self,
         server: &Server,
         context: Context,
-        (parts, body): (Parts, Incoming),
-    ) -> Result<Response<HttpBody>, Refusal> {
-        let context = self.authorize(context, &parts).await?;
+        request: (Parts, Incoming),
+    ) -> Result<Response<Body>, Refusal> {
+        let context = self.authorize(context, &request.0).await?;
         self.check_rate()?;
-        let refused = |error| {
-            tracing::debug!(target: "fnhost::http", function = self.target, %error, "a request was not served");
+        self.answerer.answer(&server.runtime, context, request).await.map_err(|error| {
+            tracing::debug!(target: "fnhost::http", route = self.text, %error, "a request was not served");
             Refusal::of(&error, server.exposed)
-        };
-        let handler = self.handler(&server.runtime).map_err(refused)?;
-        handler.serve(context, http::Request::from_parts(parts, body)).await.map_err(refused)
+        })
     }
 
     async fn authorize(&self, context: Context, parts: &Parts) -> Result<Context, Refusal> {
         let Some(authorizer) = &self.authorizer else { return Ok(context) };
         let identity = authorizer.authorize(parts).await.map_err(|denied| refusal(&denied))?;
         identity.join(context).map_err(|error| {
-            tracing::warn!(target: "fnhost::http", function = self.target, %error, "an authorizer gave a wrong identity");
+            tracing::warn!(target: "fnhost::http", route = self.text, %error, "an authorizer gave a wrong identity");
             refusal(&Denied::failed())
         })
     }
@@ -150,32 +153,12 @@ impl Endpoint {
                 .retry_after(Some(retry_after))
         })
     }
-
-    /// Returns the handler; one of a lazy route is looked for until it is there.
-    fn handler(&self, runtime: &Runtime) -> Result<&Handler, Error> {
-        match self.handler.get() {
-            Some(handler) => Ok(handler),
-            None => runtime.handler(&self.target).map(|handler| self.handler.get_or_init(|| handler)),
-        }
-    }
 }
 
 /// What all routes of a gateway share.
 pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     pub(crate) exposed: bool,
-}
-
-fn resolve(route: &Route, runtime: &Runtime) -> Result<OnceLock<Handler>, String> {
-    if route.lazy {
-        // Whether it can ever be there.
-        Target::parse(&route.target).map_err(|error| error.to_string())?;
-        return Ok(OnceLock::new());
-    }
-    match runtime.handler(&route.target) {
-        Ok(handler) => Ok(handler.into()),
-        Err(error) => Err(format!("{error}; deploy it first, or say `.lazy()`")),
-    }
 }
 
 fn timed_out(is_client: bool) -> Refusal {
@@ -201,7 +184,7 @@ fn refusal(denied: &Denied) -> Refusal {
 }
 
 /// Takes out of an answer what concerns the connection: that is the server's own business.
-fn end_to_end(mut answer: Response<HttpBody>) -> Result<Response<HttpBody>, Refusal> {
+fn end_to_end(mut answer: Response<Body>) -> Result<Response<Body>, Refusal> {
     if answer.status().is_informational() {
         // A 101 would hand the client's connection to whatever the guest writes.
         let reason =

@@ -266,7 +266,7 @@ impl GatewayBuilder {
             table.insert(&pattern, number).map_err(|other| {
                 wrong(format!("it takes the same requests as route {:?}; take one away", texts[other]))
             })?;
-            endpoints.push(Endpoint::build(&pattern, route, &self.runtime).map_err(wrong)?);
+            endpoints.push(Endpoint::build((&text, &pattern), route, &self.runtime).map_err(wrong)?);
         }
         let server = Server { runtime: self.runtime, exposed: self.exposed };
         Ok(Gateway(Arc::new(Routes { table, endpoints, server })))

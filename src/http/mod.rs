@@ -1,6 +1,7 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
 
 mod answer;
+mod answerer;
 mod auth;
 mod body;
 mod cloudevents;

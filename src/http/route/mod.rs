@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::admission::Rate;
 use crate::http::auth::Authorizer;
+use crate::http::cloudevents::CloudEvents;
 use crate::http::cors::Cors;
 use crate::limits::MIB;
 
@@ -43,6 +44,7 @@ pub struct Route {
     pub(crate) rate: Option<Rate>,
     pub(crate) cors: Option<Cors>,
     pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(crate) cloud_events: Option<CloudEvents>,
 }
 
 impl Route {
@@ -57,6 +59,7 @@ impl Route {
             rate: None,
             cors: None,
             authorizer: None,
+            cloud_events: None,
         }
     }
 
@@ -119,6 +122,22 @@ impl Route {
         self.authorizer = Some(Arc::new(authorizer));
         self
     }
+
+    /// Takes requests for what they carry: one event of CloudEvents 1.0 or a batch of them, and nothing else; by
+    /// default a request is an event of its own.
+    ///
+    /// Senders that ask first do so with `OPTIONS`, which the pattern has to take too.
+    ///
+    /// ```
+    /// use fnhost::http::{CloudEvents, Route};
+    ///
+    /// let route = Route::to("orders").cloud_events(CloudEvents::new().max_batch(100));
+    /// # drop(route);
+    /// ```
+    pub fn cloud_events(mut self, cloud_events: CloudEvents) -> Self {
+        self.cloud_events = Some(cloud_events);
+        self
+    }
 }
 
 impl From<&str> for Route {
@@ -144,6 +163,7 @@ impl fmt::Debug for Route {
             .field("rate", &self.rate)
             .field("cors", &self.cors)
             .field("authorizer", &self.authorizer.is_some())
+            .field("cloud_events", &self.cloud_events)
             .finish()
     }
 }

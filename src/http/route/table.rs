@@ -123,25 +123,25 @@ mod tests {
         table
     }
 
-    fn route(table: &Table, method: Method, host: Option<&str>, path: &str) -> Option<usize> {
-        table.find(&method, host, path).map(|found| found.route)
+    fn route(table: &Table, method: &Method, host: Option<&str>, path: &str) -> Option<usize> {
+        table.find(method, host, path).map(|found| found.route)
     }
 
     #[test]
     fn a_method_that_is_not_served_hides_no_other_route() {
         let table = table(&["GET /users/{id}", "POST /users/me", "/{*rest}"]);
-        assert_eq!(route(&table, Method::GET, None, "/users/me"), Some(0));
-        assert_eq!(route(&table, Method::POST, None, "/users/me"), Some(1));
-        assert_eq!(route(&table, Method::PUT, None, "/users/me"), Some(2));
+        assert_eq!(route(&table, &Method::GET, None, "/users/me"), Some(0));
+        assert_eq!(route(&table, &Method::POST, None, "/users/me"), Some(1));
+        assert_eq!(route(&table, &Method::PUT, None, "/users/me"), Some(2));
     }
 
     #[test]
     fn head_falls_back_to_get_unless_it_has_a_route() {
         let table = table(&["GET /a", "GET /b", "HEAD /b", "/b", "POST /c"]);
-        assert_eq!(route(&table, Method::HEAD, None, "/a"), Some(0));
-        assert_eq!(route(&table, Method::HEAD, None, "/b"), Some(2));
-        assert_eq!(route(&table, Method::PATCH, None, "/b"), Some(3));
-        assert_eq!(route(&table, Method::HEAD, None, "/c"), None);
+        assert_eq!(route(&table, &Method::HEAD, None, "/a"), Some(0));
+        assert_eq!(route(&table, &Method::HEAD, None, "/b"), Some(2));
+        assert_eq!(route(&table, &Method::PATCH, None, "/b"), Some(3));
+        assert_eq!(route(&table, &Method::HEAD, None, "/c"), None);
     }
 
     #[test]
@@ -156,8 +156,8 @@ mod tests {
             (Some("b.eu.example.com"), 2),
             (Some("a.eu.example.com"), 3),
         ] {
-            assert_eq!(route(&table, Method::GET, host, "/x"), Some(expected), "{host:?}");
-            assert_eq!(route(&table, Method::GET, host, "/y"), Some(4), "{host:?}");
+            assert_eq!(route(&table, &Method::GET, host, "/x"), Some(expected), "{host:?}");
+            assert_eq!(route(&table, &Method::GET, host, "/y"), Some(4), "{host:?}");
         }
     }
 

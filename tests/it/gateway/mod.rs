@@ -72,7 +72,10 @@ fn mirror() -> Function {
 
 /// Answers its name.
 fn named(name: &'static str) -> Function {
-    Function::native(name, move |_: Event, _: Context| async move { Ok::<_, Failure>(Response::from_text(name)) })
+    Function::native(
+        name,
+        move |_: Event, _: Context| async move { Ok::<_, Failure>(Response::from_text(name)) },
+    )
 }
 
 /// Answers with these attributes.

@@ -96,3 +96,19 @@ fn a_clone_is_the_same_gateway() {
     assert_eq!(get(&gateway.clone(), "/").refused().0, 503);
     drop(held);
 }
+
+#[test]
+fn a_route_for_cloud_events_takes_events_and_nothing_else() {
+    let events = fnhost::http::CloudEvents::new().allow_sender("*");
+    let (_runtime, gateway) = single(mirror(), |route| route.cloud_events(events).max_body(100));
+    let event = [("ce-specversion", "1.0"), ("ce-id", "7"), ("ce-source", "/a"), ("ce-type", "order.placed")];
+    let sent =
+        |body| event.iter().fold(super::post("/", body), |request, (name, value)| with(request, name, value));
+    let answer = send(&gateway, sent("tea"));
+    assert!(answer.body.starts_with("order.placed ") && answer.body.ends_with("\ntea"), "{}", answer.body);
+    assert_eq!(send(&gateway, super::post("/", "tea")).status, 415);
+    let large = sent("").map(|_| vec![0_u8; 101].into());
+    assert_eq!(send(&gateway, large).refused(), (413, "payload-too-large".into()));
+    let asked = with(request("OPTIONS", "/"), "webhook-request-origin", "events.example");
+    assert_eq!(send(&gateway, asked).header("webhook-allowed-origin"), Some("events.example"));
+}

@@ -1,7 +1,7 @@
 //! The gateway in services of others: tower, axum, a real server.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 
 use axum::Router;
 use axum::routing::get;
@@ -75,7 +75,6 @@ fn serve(
 fn raw(address: std::net::SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.write_all(request.as_bytes()).expect("it is sent");
-    stream.shutdown(Shutdown::Write).expect("it is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
     answer

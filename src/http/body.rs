@@ -74,8 +74,8 @@ impl Body {
     }
 
     /// Holds a permit until the last byte.
-    pub(crate) fn holding(mut self, permit: Option<Permit>) -> Self {
-        self.held = permit;
+    pub(crate) fn holding(mut self, permit: Permit) -> Self {
+        self.held = Some(permit);
         if http_body::Body::is_end_stream(&self) {
             self.held = None;
         }
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_permit_is_held_until_the_last_byte_or_the_drop() {
         let gate = Arc::new(Gate::new(Amount::new(1, 0), 0));
-        let hold = |body: Body| body.holding(Some(Permit::take(&gate).unwrap()));
+        let hold = |body: Body| body.holding(Permit::take(&gate).unwrap());
         assert!(hold(Body::empty()).held.is_none(), "there is nothing to wait for");
         let mut body = hold(Body::new(Full::from("abc")));
         assert!(block_on(body.frame()).is_some());

@@ -39,7 +39,7 @@ pub(crate) struct Endpoint {
     answerer: Answerer,
     max_body: u64,
     timeout: Duration,
-    places: Option<Arc<Gate>>,
+    places: Arc<Gate>,
     bucket: Option<Bucket>,
     cors: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
@@ -52,7 +52,7 @@ impl Endpoint {
         route: Route,
         runtime: &Runtime,
     ) -> Result<Self, String> {
-        if route.concurrency == Some(0) {
+        if route.concurrency == 0 {
             return Err("a concurrency of 0 lets nothing in; give at least 1, or take the route away".into());
         }
         route.rate.map_or(Ok(()), |rate| rate.check())?;
@@ -63,7 +63,7 @@ impl Endpoint {
             answerer: Answerer::build(&route, runtime)?,
             max_body: route.max_body,
             timeout: route.timeout,
-            places: route.concurrency.map(|most| Arc::new(Gate::new(Amount::new(most, 0), 0))),
+            places: Arc::new(Gate::new(Amount::new(route.concurrency, 0), 0)),
             bucket: route.rate.map(|rate| Bucket::new(rate, Instant::now())),
             cors: route.cors.map(crate::http::cors::Cors::build).transpose()?,
             authorizer: route.authorizer,
@@ -99,8 +99,6 @@ impl Endpoint {
             Err(Cut::Cancelled) => return Err(Refusal::of(&ErrorKind::ShuttingDown.into(), false)),
             Err(Cut::Deadline) => return Err(timed_out(seen.is_awaited())),
         };
-        // A guest that reads while the body comes may make an answer of its own out of one that is cut.
-        seen.excess().map_or(Ok(()), |excess| Err(Refusal::of(&excess.into(), false)))?;
         Ok(end_to_end(answer)?.map(|body| body.holding(permit)))
     }
 
@@ -112,14 +110,12 @@ impl Endpoint {
         if length > self.max_body { Err(Refusal::too_large(self.max_body)) } else { Ok(()) }
     }
 
-    fn admit(&self) -> Result<Option<Permit>, Refusal> {
-        let Some(places) = &self.places else { return Ok(None) };
-        let full = || {
-            let message =
-                format!("{} requests are being served already; try again later", places.total().units());
+    fn admit(&self) -> Result<Permit, Refusal> {
+        Permit::take(&self.places).ok_or_else(|| {
+            let most = self.places.total().units();
+            let message = format!("{most} requests are being served already; try again later");
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "route-full", message).retry_after(Some(SOON))
-        };
-        Permit::take(places).map(Some).ok_or_else(full)
+        })
     }
 
     async fn call(

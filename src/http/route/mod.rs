@@ -40,7 +40,7 @@ pub struct Route {
     pub(crate) lazy: bool,
     pub(crate) max_body: u64,
     pub(crate) timeout: Duration,
-    pub(crate) concurrency: Option<u32>,
+    pub(crate) concurrency: u32,
     pub(crate) rate: Option<Rate>,
     pub(crate) cors: Option<Cors>,
     pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
@@ -55,7 +55,7 @@ impl Route {
             lazy: false,
             max_body: 6 * MIB,
             timeout: Duration::from_secs(30),
-            concurrency: None,
+            concurrency: 1_000,
             rate: None,
             cors: None,
             authorizer: None,
@@ -88,12 +88,13 @@ impl Route {
         self
     }
 
-    /// Sets how many requests may be served at once, each until the last byte of its answer; unbounded by default.
-    /// The function's own `concurrency` holds as well.
+    /// Sets how many requests may be served at once, each until the last byte of its answer; 1,000 by default.
     ///
-    /// One more is answered 503 at once; it does not wait.
+    /// One more is answered 503 at once; it does not wait. The function's own `concurrency` and `queue` hold as well,
+    /// but only once the body of a request has arrived: until then this and `max_body` bound what clients can have
+    /// the host keep.
     pub fn concurrency(mut self, concurrency: u32) -> Self {
-        self.concurrency = Some(concurrency);
+        self.concurrency = concurrency;
         self
     }
 

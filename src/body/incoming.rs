@@ -41,6 +41,7 @@ impl Seen {
     }
 
     /// Tells whether somebody waits for the client to send more.
+    #[cfg(feature = "http")]
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Relaxed)
     }

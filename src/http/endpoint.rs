@@ -21,7 +21,7 @@ use crate::http::answer::{Refusal, SOON};
 use crate::http::answerer::Answerer;
 use crate::http::auth::{Authorizer, Denied};
 use crate::http::body::Body;
-use crate::http::cors::Policy;
+use crate::http::cors::{Cors, Policy};
 use crate::http::permit::Permit;
 use crate::http::route::Route;
 use crate::http::route::pattern::Pattern;
@@ -65,7 +65,7 @@ impl Endpoint {
             timeout: route.timeout,
             places: Arc::new(Gate::new(Amount::new(route.concurrency, 0), 0)),
             bucket: route.rate.map(|rate| Bucket::new(rate, Instant::now())),
-            cors: route.cors.map(crate::http::cors::Cors::build).transpose()?,
+            cors: route.cors.map(Cors::build).transpose()?,
             authorizer: route.authorizer,
         })
     }
@@ -99,7 +99,7 @@ impl Endpoint {
             Err(Cut::Cancelled) => return Err(Refusal::of(&ErrorKind::ShuttingDown.into(), false)),
             Err(Cut::Deadline) => return Err(timed_out(seen.is_awaited())),
         };
-        Ok(end_to_end(answer)?.map(|body| body.holding(permit)))
+        Ok(end_to_end(answer, server.exposed)?.map(|body| body.holding(permit)))
     }
 
     /// Refuses a body whose length is announced and too large.
@@ -180,12 +180,12 @@ fn refusal(denied: &Denied) -> Refusal {
 }
 
 /// Takes out of an answer what concerns the connection: that is the server's own business.
-fn end_to_end(mut answer: Response<Body>) -> Result<Response<Body>, Refusal> {
+fn end_to_end(mut answer: Response<Body>, exposed: bool) -> Result<Response<Body>, Refusal> {
     if answer.status().is_informational() {
         // A 101 would hand the client's connection to whatever the guest writes.
         let reason =
             format!("status {}, which is no answer yet; answer 200 to 599", answer.status().as_u16());
-        return Err(Refusal::of(&ErrorKind::InvalidAnswer { reason }.into(), false));
+        return Err(Refusal::of(&ErrorKind::InvalidAnswer { reason }.into(), exposed));
     }
     let framing: Vec<HeaderName> = answer.headers().keys().filter(|name| is_framing(name)).cloned().collect();
     for name in framing {

@@ -19,6 +19,7 @@ pub use self::handler::Handler;
 pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
 pub use self::precompile::{PrecompileOptions, precompile};
+#[cfg(feature = "http")]
 use crate::clock::Face;
 use crate::error::Error;
 use crate::function::Function;
@@ -86,6 +87,7 @@ impl Runtime {
     }
 
     /// Returns the clock that deadlines stand on.
+    #[cfg(feature = "http")]
     pub(crate) fn face(&self) -> &Face {
         &self.core().desk.face
     }

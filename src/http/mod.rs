@@ -1,1 +1,20 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
+
+mod answer;
+mod answerer;
+mod auth;
+mod body;
+mod cloudevents;
+mod cors;
+mod endpoint;
+mod gateway;
+mod ids;
+mod permit;
+mod route;
+
+pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};
+pub use self::body::Body;
+pub use self::cloudevents::CloudEvents;
+pub use self::cors::Cors;
+pub use self::gateway::{Answering, Gateway, GatewayBuilder};
+pub use self::route::Route;

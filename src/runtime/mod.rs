@@ -19,6 +19,8 @@ pub use self::handler::Handler;
 pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
 pub use self::precompile::{PrecompileOptions, precompile};
+#[cfg(feature = "http")]
+use crate::clock::Face;
 use crate::error::Error;
 use crate::function::Function;
 use crate::invoke::{Route, Way, drain, unknown};
@@ -82,6 +84,12 @@ impl Runtime {
 
     fn core(&self) -> &Arc<Core> {
         &self.0.0
+    }
+
+    /// Returns the clock that deadlines stand on.
+    #[cfg(feature = "http")]
+    pub(crate) fn face(&self) -> &Face {
+        &self.core().desk.face
     }
 
     /// Compiles a function and makes it the newest version of its name.

@@ -28,3 +28,4 @@ mod streams;
 mod tidy;
 mod docs;
 mod warm_ups;
+mod wasi_http;

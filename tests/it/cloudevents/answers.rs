@@ -180,6 +180,5 @@ fn guests_of_wasi_http_are_sent_events_as_requests() {
     let guest = include_bytes!("../../guests/http-rs.wasm").as_slice();
     let (_runtime, http) = host(Function::wasm("http", guest));
     let answered = serve(&http, post(STRUCTURED), event(1, "hi").to_string());
-    assert_eq!((answered.status().as_u16(), content_type(&answered)), (200, Some("text/plain")));
-    assert!(!answered.body().is_empty());
+    assert_eq!((answered.status().as_u16(), answered.body().is_empty()), (200, false), "{answered:?}");
 }

@@ -6,6 +6,7 @@
 //! Nothing is lost quietly: what does not fit its limits is an error that says so. Only what belongs to a connection
 //! and not to the message is left behind (see [`is_framing`]).
 
+#[cfg(feature = "http")]
 pub(crate) mod answer;
 pub(crate) mod binary;
 mod percent;

@@ -174,3 +174,11 @@ fn guests_are_sent_events_as_native_functions_are() {
     let answered = serve(&echo, post(STRUCTURED), event(1, json!({ "a": [1] })).to_string());
     assert_eq!((answered.status().as_u16(), value(&answered)), (200, json!({ "a": [1] })));
 }
+
+#[test]
+fn guests_of_wasi_http_are_sent_events_as_requests() {
+    let guest = include_bytes!("../../guests/http-rs.wasm").as_slice();
+    let (_runtime, http) = host(Function::wasm("http", guest));
+    let answered = serve(&http, post(STRUCTURED), event(1, "hi").to_string());
+    assert_eq!((answered.status().as_u16(), answered.body().is_empty()), (200, false), "{answered:?}");
+}

@@ -6,6 +6,8 @@ mod handshake;
 mod hostile;
 mod requests;
 
+use std::fmt::Display;
+
 use fnhost::http::CloudEvents;
 use fnhost::{Bytes, Context, Event, Failure, Function, Handler, Response, Runtime};
 use http::request::Builder;
@@ -50,9 +52,9 @@ fn binary() -> Builder {
     request.header("ce-source", "/here").header("ce-id", "7")
 }
 
-fn event(id: impl ToString, body: impl Into<Value>) -> Value {
-    let (id, body) = (id.to_string(), body.into());
-    json!({ "specversion": "1.0", "type": "said", "source": "/here", "id": id, "data": body })
+fn event(id: impl Display, body: impl Into<Value>) -> Value {
+    let body = body.into();
+    json!({ "specversion": "1.0", "type": "said", "source": "/here", "id": format!("{id}"), "data": body })
 }
 
 /// Waits for an answer on this thread.

@@ -2,4 +2,4 @@
 
 mod auth;
 
-pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};
+pub use self::auth::{Ask, Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict, ask};

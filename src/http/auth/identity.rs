@@ -25,7 +25,6 @@ const MAX_ATTRIBUTE_BYTES: usize = 16 * 1024;
 /// # Ok::<(), fnhost::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "an identity does nothing until an authorizer answers it"]
 pub struct Identity {
     tenant: Option<Arc<str>>,
     attributes: Vec<(String, String)>,
@@ -33,17 +32,20 @@ pub struct Identity {
 
 impl Identity {
     /// Creates an identity that says nothing but that the request may pass.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets whose requests these are; 1 to 256 bytes, none by default. A reused guest never serves two tenants.
+    #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
         self
     }
 
     /// Sets an attribute, in the place of an earlier one of that name; none by default.
+    #[must_use]
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
         match self.attributes.iter_mut().find(|(known, _)| *known == name) {

@@ -38,6 +38,12 @@ pub(super) enum Verifier<'a> {
 
 impl Material {
     pub(super) fn secret(secret: &[u8]) -> Result<Self, String> {
+        // As a secret, a public key would let everybody sign.
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN") {
+            return Err(
+                "PEM, which a public key may be; read it as one, or give the bytes of a secret".to_owned()
+            );
+        }
         if secret.len() < MIN_SECRET {
             let bytes = secret.len();
             return Err(format!("a secret of {bytes} bytes; give at least {MIN_SECRET} random bytes"));

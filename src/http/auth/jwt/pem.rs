@@ -21,7 +21,7 @@ struct Kind<'a> {
 /// Reads one `PUBLIC KEY` or `RSA PUBLIC KEY`.
 pub(super) fn read(pem: &str) -> Result<Material, String> {
     let (label, text) = block(pem).ok_or("no PEM; it begins with -----BEGIN PUBLIC KEY-----")?;
-    let der = decode(text).ok_or("PEM whose base64 is broken; export it again")?;
+    let der = decode(text).ok_or("PEM with broken base64, or more than one key; give one")?;
     match label {
         "PUBLIC KEY" => public_key(&der),
         "RSA PUBLIC KEY" => rsa(&der),

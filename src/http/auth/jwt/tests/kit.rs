@@ -126,6 +126,23 @@ pub(super) fn judged(jwt: &Jwt, claims: &str) -> Result<Identity, Refusal> {
     jwt.judge(&token(r#"{"alg":"HS256"}"#, claims, &hs256()))
 }
 
+pub(super) fn malformed(part: &'static str, wrong: &'static str) -> Refusal {
+    Refusal::Malformed { part, wrong }
+}
+
+/// Judges a table: what it is, the token, and why it is refused.
+#[track_caller]
+pub(super) fn assert_refused(jwt: &Jwt, table: impl IntoIterator<Item = (String, String, Refusal)>) {
+    let wrong: Vec<String> = table
+        .into_iter()
+        .filter_map(|(name, token, wanted)| {
+            let found = jwt.judge(&token);
+            (found.as_ref() != Err(&wanted)).then(|| format!("\n  {name}: {found:?} and not {wanted:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
 /// The modulus of RFC 7515, appendix A.2.
 pub(super) const N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm\
     4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS\

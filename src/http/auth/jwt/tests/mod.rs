@@ -7,3 +7,4 @@ mod keys;
 mod kit;
 mod requests;
 mod rfc;
+mod signatures;

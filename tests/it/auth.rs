@@ -50,6 +50,20 @@ fn a_function_denies() {
 }
 
 #[test]
+fn a_request_that_no_function_can_be_shown_is_denied_without_asking() {
+    let asked = |request: http::request::Builder| {
+        let door = async |_: Event, _: Context| Ok::<_, Failure>(Response::from_text(r#"{"allow":true}"#));
+        let (runtime, handler) = host(Function::native("door", door));
+        let head = request.body(()).unwrap().into_parts().0;
+        runtime.block_on(ask(handler).authorize(&head)).map_err(|denied| denied.status().as_u16())
+    };
+    assert_eq!(asked(Request::get("/").header("x-raw", &b"\xff"[..])), Err(400));
+    let many = (0..129).fold(Request::get("/"), |request, n| request.header(format!("x-{n}"), "1"));
+    assert_eq!(asked(many), Err(431));
+    assert_eq!(asked(Request::get("/")), Ok(Identity::new()));
+}
+
+#[test]
 fn a_function_that_fails_lets_nobody_in() {
     let failing = async |_: Event, _: Context| Err::<Response, _>(Failure::new("no-database", "at 10.0.0.7"));
     let panicking = async |_: Event, _: Context| -> Result<Response, Failure> { panic!("at 10.0.0.7") };

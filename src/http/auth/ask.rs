@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderMap;
-use http::header::COOKIE;
 use http::request::Parts;
 use serde::Deserialize;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Event, Response};
+use crate::event::Response;
+use crate::event::http::request;
 use crate::http::auth::{Authorizer, Denied, Identity, Verdict};
 use crate::runtime::Handler;
 
@@ -63,29 +62,17 @@ pub struct Ask {
 
 impl Authorizer for Ask {
     fn authorize<'a>(&'a self, request: &'a Parts) -> Verdict<'a> {
-        let answer = self.handler.invoke_with(headers(&request.headers), question(request));
-        Box::pin(async move { verdict(answer.await) })
+        match request::head(QUESTION, Context::new(), request) {
+            Ok((context, event)) => {
+                let answer = self.handler.invoke_with(context, event);
+                Box::pin(async move { verdict(answer.await) })
+            }
+            Err(refusal) => {
+                let denied = Denied::unreadable(refusal.status(), refusal.to_string());
+                Box::pin(std::future::ready(Err(denied)))
+            }
+        }
     }
-}
-
-fn question(request: &Parts) -> Event {
-    let event = Event::new(QUESTION)
-        .with_extension("httpmethod", request.method.as_str())
-        .with_extension("httppath", request.uri.path());
-    match request.uri.query() {
-        Some(query) => event.with_extension("httpquery", query),
-        None => event,
-    }
-}
-
-/// Writes each header as one attribute; one that stands there several times as HTTP says it.
-fn headers(headers: &HeaderMap) -> Context {
-    headers.keys().fold(Context::new(), |context, name| {
-        let values: Vec<_> =
-            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let between = if name == COOKIE { "; " } else { ", " };
-        context.with_attribute(format!("http.header.{name}"), values.join(between))
-    })
 }
 
 /// Fails closed: only a good answer lets anybody in.
@@ -99,7 +86,7 @@ fn verdict(answer: Result<Response, Error>) -> Result<Identity, Denied> {
 }
 
 fn failed(reason: &str) -> Denied {
-    tracing::warn!(reason, "an authorizer failed, and its request is denied");
+    tracing::warn!(target: "fnhost::http", reason, "an authorizer failed, and its request is denied");
     Denied::failed()
 }
 
@@ -169,25 +156,22 @@ mod tests {
 
     #[test]
     fn the_question_says_what_is_asked_for() {
-        let request = Request::put("/a%2Fb/c?x=1&y=%20").body(()).unwrap();
-        let event = question(&request.into_parts().0);
+        let request =
+            Request::put("https://shop/a%2Fb/c?x=1&y=%20").header("content-type", "application/json");
+        let request = request.header("x-key", "a").header("X-Key", "b").header("content-length", "7");
+        let (context, event) =
+            request::head(QUESTION, Context::new(), &request.body(()).unwrap().into_parts().0).unwrap();
         event.check().unwrap();
         let extensions: Vec<_> = event.extensions().map(|(name, value)| (name, value.to_string())).collect();
         let wanted = [("httpmethod", "PUT"), ("httppath", "/a%2Fb/c"), ("httpquery", "x=1&y=%20")];
         assert_eq!(extensions, wanted.map(|(name, value)| (name, value.to_owned())));
-        assert_eq!((event.event_type(), event.body().len()), ("http.authorize", 0));
-        let without = question(&Request::get("/").body(()).unwrap().into_parts().0);
-        assert_eq!(without.extension("httpquery"), None);
-    }
-
-    #[test]
-    fn headers_are_attributes_with_all_their_values() {
-        let request = Request::get("/").header("X-Key", "a").header("x-key", "b").header("cookie", "c=1");
-        let request = request.header("cookie", "d=2").header("x-raw", &b"\xff"[..]).body(()).unwrap();
-        let context = headers(request.headers());
-        assert_eq!(context.attribute("http.header.x-key"), Some("a, b"));
-        assert_eq!(context.attribute("http.header.cookie"), Some("c=1; d=2"));
-        assert_eq!(context.attribute("http.header.x-raw"), Some("\u{fffd}"));
+        assert_eq!((event.event_type(), event.source()), ("http.authorize", "//shop"));
+        assert_eq!((event.body().len(), event.content_type()), (0, None), "the body is not there yet");
+        let attributes: Vec<_> = context.attributes().collect();
+        assert_eq!(
+            attributes,
+            [("http.header.content-type", "application/json"), ("http.header.x-key", "a, b")]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ring::hmac;
 use crate::http::auth::jwt::refusal::Refusal;
 use crate::http::auth::jwt::tests::kit::{
     N, SECRET, Signer, assert_refused, at_now, base64, claims, eddsa, es256, hmac, hs256, jwt, malformed,
-    rs256, rsa_pem, token, unbase64,
+    pem, rs256, rsa_pem, token, unbase64,
 };
 use crate::http::auth::jwt::token::MAX_TOKEN;
 use crate::http::auth::jwt::{Jwt, JwtAlgorithm as Alg, JwtKey};
@@ -286,4 +286,39 @@ fn a_token_of_another_type_is_refused() {
         (r#"{"alg":"HS256","typ":"application/application/at+jwt"}"#, Refusal::OtherType),
     ];
     assert_refused(&typed, by_header(rows, &hs256()));
+}
+
+#[test]
+fn no_letter_of_a_token_can_be_changed() {
+    let good = token(r#"{"alg":"HS256","kid":"s"}"#, claims(r#""sub":"ada""#), &hs256());
+    let jwt = secret();
+    jwt.judge(&good).unwrap();
+    for at in 0..good.len() {
+        for letter in "AQgw_-.=09 ".chars().filter(|letter| !good[at..].starts_with(*letter)) {
+            let changed = format!("{}{letter}{}", &good[..at], &good[at + 1..]);
+            assert!(jwt.judge(&changed).is_err(), "{changed}");
+            let more = format!("{}{letter}{}", &good[..at], &good[at..]);
+            assert!(jwt.judge(&more).is_err(), "{more}");
+        }
+        let fewer = format!("{}{}", &good[..at], &good[at + 1..]);
+        assert!(jwt.judge(&fewer).is_err(), "{fewer}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_the_reader(text in "\\PC{0,300}", header in "\\PC{0,60}", claims in "\\PC{0,60}") {
+        let jwt = secret();
+        proptest::prop_assert!(jwt.judge(&text).is_err());
+        proptest::prop_assert!(jwt.judge(&token(&header, &claims, &hs256())).is_err());
+        proptest::prop_assert!(jwt.judge(&token(HS256, &claims, &hs256())).is_err());
+        proptest::prop_assert!(Jwt::from_jwks(&text).is_err());
+        proptest::prop_assert!(JwtKey::rsa_pem(&text).is_err());
+    }
+
+    #[test]
+    fn no_bytes_break_the_reader_of_keys(der in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+        proptest::prop_assert!(JwtKey::ec_pem(&pem("PUBLIC KEY", &der)).is_err());
+        proptest::prop_assert!(JwtKey::rsa_pem(&pem("RSA PUBLIC KEY", &der)).is_err());
+    }
 }

@@ -192,6 +192,24 @@ fn numbers_that_no_rsa_key_has() {
 }
 
 #[test]
+fn der_has_one_spelling() {
+    let der = rsa_der();
+    let [0x30, 0x82, _, _, 0x02, 0x82, _, _, n @ ..] = &der[..] else { panic!("as it is written") };
+    let (n, e) = n.split_at(257);
+    // The exponent's length, and with it the whole, a byte longer than it has to be.
+    let longer = [&[0x30, 0x82, 1, 11, 2, 0x82, 1, 1][..], n, &[2, 0x81, 3], &e[2..]].concat();
+    assert!(JwtKey::rsa_pem(&pem("RSA PUBLIC KEY", &longer)).unwrap_err().to_string().contains("broken DER"));
+    let ed25519 = |algorithm: &[u8]| {
+        let len = u8::try_from(algorithm.len()).unwrap();
+        let der = [&[0x30, 37 + len, 0x30, len][..], algorithm, &[3, 33, 0], &[7; 32]].concat();
+        JwtKey::ed_pem(&pem("PUBLIC KEY", &der))
+    };
+    ed25519(&[0x06, 3, 0x2b, 0x65, 0x70]).unwrap();
+    let with_parameters = ed25519(&[0x06, 3, 0x2b, 0x65, 0x70, 0x05, 0]).unwrap_err().to_string();
+    assert!(with_parameters.contains("broken DER"), "{with_parameters}");
+}
+
+#[test]
 fn der_that_was_cut_anywhere_is_refused() {
     let der = rsa_der();
     for len in 0..der.len() {

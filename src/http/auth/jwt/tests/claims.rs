@@ -76,12 +76,10 @@ fn expiry() {
 #[test]
 fn numbers_that_json_does_not_know_are_no_claims() {
     let no_object = || Some(Refusal::Malformed { part: "the claims", wrong: "is no JSON object" });
-    let rows = [
-        (r#"{"exp":NaN}"#, no_object()),
-        (r#"{"exp":Infinity}"#, no_object()),
-        (r#"{"exp":1e999}"#, no_object()),
-    ];
+    let rows = [(r#"{"exp":NaN}"#, no_object()), (r#"{"exp":Infinity}"#, no_object())];
     assert_judged(&authorizer(), rows);
+    // As no JSON or as no date, which depends on a feature of `serde_json`.
+    judged(&authorizer(), r#"{"exp":1e999}"#).unwrap_err();
 }
 
 #[test]

@@ -150,6 +150,30 @@ fn keys_that_are_refused() {
     }
 }
 
+/// Every point of small order, in every spelling that is read; the first bit of the last byte is the sign.
+#[test]
+fn ed25519_keys_under_which_anybody_can_sign() {
+    let top = [&[0xff; 31][..], &[0x7f]].concat();
+    let with_first = |first: u8| [&[first], &top[1..]].concat();
+    let order_8 =
+        ["JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"];
+    let some: Vec<Vec<u8>> =
+        [vec![0; 32], [&[1][..], &[0; 31]].concat(), with_first(0xec), with_first(0xed), with_first(0xee)]
+            .into_iter()
+            .chain(order_8.map(unbase64))
+            .collect();
+    for key in some {
+        for sign in [0, 0x80] {
+            let mut key = key.clone();
+            key[31] |= sign;
+            let der = [&[0x30, 42, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 33, 0][..], &key].concat();
+            let found = JwtKey::ed_pem(&pem("PUBLIC KEY", &der)).map_err(|error| error.to_string());
+            let is_refused = found.is_err_and(|error| error.contains("under which anybody can sign"));
+            assert!(is_refused, "{key:?}");
+        }
+    }
+}
+
 /// Writes an RSA key of these numbers.
 fn rsa_of(n: &[u8], e: &[u8]) -> String {
     let number = |bytes: &[u8]| {

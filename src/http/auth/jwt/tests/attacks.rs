@@ -28,10 +28,12 @@ fn by_header<const N: usize>(
     rows.into_iter().map(|(header, refusal)| (header.to_owned(), token(header, claims(""), sign), refusal))
 }
 
+fn no_text() -> Refusal {
+    malformed("the header", "has an `alg`, `kid`, `typ` or `cty` that is no string")
+}
+
 #[test]
-fn headers_that_are_refused_whoever_signed() {
-    let no_text = || malformed("the header", "has an `alg`, `kid`, `typ` or `cty` that is no string");
-    let no_object = || malformed("the header", "is no JSON object");
+fn algorithms_that_are_refused_whoever_signed() {
     let twice = || malformed("the header", "has a member twice");
     let rows = [
         (r#"{"alg":"none"}"#, Refusal::Unsigned),
@@ -56,6 +58,14 @@ fn headers_that_are_refused_whoever_signed() {
         (r#"{"alg":"HS256","alg":"none"}"#, twice()),
         (r#"{"alg":"HS256","\u0061lg":"HS256"}"#, twice()),
         (r#"{"alg":"HS256","x":[{"y":{"z":1,"z":2}}]}"#, twice()),
+    ];
+    assert_refused(&secret(), by_header(rows, &hs256()));
+}
+
+#[test]
+fn headers_that_are_refused_whoever_signed() {
+    let no_object = || malformed("the header", "is no JSON object");
+    let rows = [
         (r#"{"alg":"HS256","kid":7}"#, no_text()),
         (r#"{"alg":"HS256","kid":null}"#, no_text()),
         (r#"{"alg":"HS256","typ":["JWT"]}"#, no_text()),

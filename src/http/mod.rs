@@ -12,7 +12,7 @@ mod ids;
 mod permit;
 mod route;
 
-pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};
+pub use self::auth::{Ask, Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict, ask};
 pub use self::body::Body;
 pub use self::cloudevents::CloudEvents;
 pub use self::cors::Cors;

@@ -26,8 +26,18 @@ pub(crate) const EVENT_TYPE: &str = "http.request";
 ///
 /// A refusal, with the status that the client is owed.
 pub(crate) fn read(context: Context, parts: &Parts, body: Bytes) -> Result<(Context, Event), Refusal> {
+    let (context, event) = head(EVENT_TYPE, context, parts)?;
+    Ok((context, with_body(event, &parts.headers, body)?))
+}
+
+/// Reads the head of a request, as an event of that type without a body.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) fn head(event_type: &str, context: Context, parts: &Parts) -> Result<(Context, Event), Refusal> {
     check_size(&parts.headers)?;
-    let event = event(&context, parts, body)?;
+    let event = checked(event(event_type, &context, parts)?)?;
     let context =
         parts.headers.keys().filter(|name| !is_framing(name)).try_fold(context, |context, name| {
             Ok(context.with_attribute(format!("{HEADER}{name}"), joined(&parts.headers, name)?))
@@ -51,9 +61,9 @@ pub(crate) fn check_size(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn event(context: &Context, parts: &Parts, body: Bytes) -> Result<Event, Refusal> {
+fn event(event_type: &str, context: &Context, parts: &Parts) -> Result<Event, Refusal> {
     let uri = &parts.uri;
-    let mut event = Event::identified(context.request_id().to_shared_text(), EVENT_TYPE.to_owned())
+    let mut event = Event::identified(context.request_id().to_shared_text(), event_type.to_owned())
         .with_extension("httpmethod", parts.method.as_str())
         .with_extension("httppath", uri.path());
     if let Some(query) = uri.query() {
@@ -62,14 +72,18 @@ fn event(context: &Context, parts: &Parts, body: Bytes) -> Result<Event, Refusal
     if let Some(host) = host(parts)? {
         event = event.with_source(format!("//{host}"));
     }
-    let content_type = content_type(&parts.headers)?;
+    Ok(event)
+}
+
+fn with_body(mut event: Event, headers: &HeaderMap, body: Bytes) -> Result<Event, Refusal> {
+    let content_type = content_type(headers)?;
     if !body.is_empty() || content_type.is_some() {
         event = event.with_body(body);
     }
     if let Some(content_type) = content_type.filter(|value| media_type::check(value).is_ok()) {
         event = event.with_content_type(content_type);
     }
-    checked(event)
+    Ok(event)
 }
 
 fn checked(event: Event) -> Result<Event, Refusal> {

@@ -50,6 +50,11 @@ impl Denied {
         Self { retry_after: Some(retry_after), ..busy }
     }
 
+    /// Denies what the authorizer cannot be shown, with a status of its own.
+    pub(super) fn unreadable(status: StatusCode, reason: String) -> Self {
+        Self::new(status, Cow::Owned(reason))
+    }
+
     fn new(status: StatusCode, reason: Cow<'static, str>) -> Self {
         Self { status, reason, challenge: None, retry_after: None }
     }

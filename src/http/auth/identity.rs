@@ -25,7 +25,6 @@ const MAX_ATTRIBUTE_BYTES: usize = 16 * 1024;
 /// # Ok::<(), fnhost::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "an identity does nothing until an authorizer answers it"]
 pub struct Identity {
     tenant: Option<Arc<str>>,
     attributes: Vec<(String, String)>,
@@ -33,17 +32,20 @@ pub struct Identity {
 
 impl Identity {
     /// Creates an identity that says nothing but that the request may pass.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets whose requests these are; 1 to 256 bytes, none by default. A reused guest never serves two tenants.
+    #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
         self
     }
 
     /// Sets an attribute, in the place of an earlier one of that name; none by default.
+    #[must_use]
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
         match self.attributes.iter_mut().find(|(known, _)| *known == name) {
@@ -135,4 +137,65 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
 
 fn fault(attribute: &str, reason: String) -> Error {
     ErrorKind::InvalidEvent { attribute: attribute.to_owned(), reason }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_refused(identity: &Identity, wanted: &str) {
+        let error = identity.check().unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+
+    #[test]
+    fn a_context_gets_the_tenant_and_the_attributes() {
+        let identity =
+            Identity::new().with_tenant("acme").with_attribute("sub", "ada").with_attribute("n", "");
+        let context = identity.join(Context::new().with_attribute("auth.sub", "forged")).unwrap();
+        assert_eq!(context.tenant(), Some("acme"));
+        assert_eq!(context.attributes().collect::<Vec<_>>(), [("auth.sub", "ada"), ("auth.n", "")]);
+    }
+
+    #[test]
+    fn the_last_attribute_of_a_name_holds() {
+        let identity = Identity::new().with_attribute("a", "1").with_attribute("a", "2");
+        assert_eq!(identity.attributes().collect::<Vec<_>>(), [("a", "2")]);
+    }
+
+    #[test]
+    fn tenants_and_names_have_rules() {
+        Identity::new().with_tenant("x".repeat(256)).with_attribute("a.b_c-9", "").check().unwrap();
+        Identity::new().with_attribute("x".repeat(64), "\u{e9}").check().unwrap();
+        assert_refused(&Identity::new().with_tenant(""), "tenant: 0 bytes long; give 1 to 256");
+        assert_refused(&Identity::new().with_tenant("x".repeat(257)), "tenant: 257 bytes long");
+        for name in ["", "Sub", "a b", "a\n", "\u{e9}", "a/b", &"x".repeat(65)] {
+            assert_refused(&Identity::new().with_attribute(name, "x"), "is no name; give 1 to 64 characters");
+        }
+    }
+
+    #[test]
+    fn values_have_no_control_characters() {
+        for value in ["a\r\nb", "\0", "\u{7f}", "\u{85}"] {
+            assert_refused(&Identity::new().with_attribute("a", value), "auth.a: the value has a control");
+        }
+    }
+
+    #[test]
+    fn attributes_are_bounded_in_number_and_size() {
+        let of = |count: usize, bytes: usize| {
+            let add =
+                |identity: Identity, n| identity.with_attribute(format!("{n:02}"), "x".repeat(bytes - 2));
+            (0..count).fold(Identity::new(), add)
+        };
+        of(64, 256).check().unwrap();
+        assert_refused(&of(65, 2), "65 attributes, the limit is 64");
+        assert_refused(&of(64, 257), "attributes of 16448 bytes, the limit is 16384");
+    }
+
+    #[test]
+    fn a_wrong_identity_joins_nothing() {
+        assert!(Identity::new().with_attribute("Sub", "ada").join(Context::new()).is_err());
+    }
 }

@@ -3,6 +3,7 @@
 //! It sees the head of a request and never the body. What it allows travels on as the tenant and as the attributes
 //! `auth.NAME` of the context; nothing that a client sends can set those. An authorizer that fails denies.
 
+mod ask;
 mod denied;
 mod identity;
 mod jwt;
@@ -11,6 +12,7 @@ use std::pin::Pin;
 
 use http::request::Parts;
 
+pub use self::ask::{Ask, ask};
 pub use self::denied::Denied;
 pub use self::identity::Identity;
 pub use self::jwt::{Jwt, JwtAlgorithm, JwtKey};

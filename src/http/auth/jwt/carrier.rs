@@ -31,12 +31,17 @@ fn only<T>(mut found: impl Iterator<Item = T>) -> Result<Option<T>, Refusal> {
 
 /// Another scheme carries no token.
 fn bearer(value: &str) -> Result<&str, Refusal> {
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") && !token.trim().is_empty() => {
-            Ok(token.trim_start_matches(' '))
-        }
-        _ => Err(Refusal::Missing),
+    let token = match value.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("Bearer") => rest.trim_start_matches(' '),
+        _ => return Err(Refusal::Missing),
+    };
+    if token.is_empty() {
+        return Err(Refusal::Missing);
     }
+    if token.contains([' ', '\t', ',', '"']) {
+        return Err(Refusal::Malformed { part: "its header", wrong: "needs the form Bearer TOKEN" });
+    }
+    Ok(token)
 }
 
 /// Returns the values of all cookies of the name: HTTP/2 may send them in several headers.

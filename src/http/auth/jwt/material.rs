@@ -38,6 +38,12 @@ pub(super) enum Verifier<'a> {
 
 impl Material {
     pub(super) fn secret(secret: &[u8]) -> Result<Self, String> {
+        // As a secret, a public key would let everybody sign.
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN") {
+            return Err(
+                "PEM, which a public key may be; read it as one, or give the bytes of a secret".to_owned()
+            );
+        }
         if secret.len() < MIN_SECRET {
             let bytes = secret.len();
             return Err(format!("a secret of {bytes} bytes; give at least {MIN_SECRET} random bytes"));
@@ -71,6 +77,9 @@ impl Material {
 
     pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, String> {
         match bytes.len() {
+            32 if is_of_small_order(bytes) => {
+                Err("an Ed25519 key under which anybody can sign; make another one".to_owned())
+            }
             32 => Ok(Self::Ed25519(bytes.to_vec())),
             len => Err(format!("an Ed25519 key of {len} bytes; it has 32")),
         }
@@ -166,6 +175,16 @@ fn is_on_curve(point: &[u8], curve: &'static agreement::Algorithm) -> bool {
         agreement::agree_ephemeral(mine, &agreement::UnparsedPublicKey::new(curve, point), |_| ())
     })
     .is_ok()
+}
+
+/// Tells whether the key is one of the few points of order 8 or less, such as 32 zeros.
+///
+/// Under these a signature of nothing (the neutral element and zero) counts for one message of eight or more.
+fn is_of_small_order(key: &[u8]) -> bool {
+    let mut nothing = [0; 64];
+    nothing[0] = 1;
+    let key = UnparsedPublicKey::new(&signature::ED25519, key);
+    (0..64_u8).any(|message| key.verify(&[message], &nothing).is_ok())
 }
 
 fn without_zeros(number: &[u8]) -> &[u8] {

@@ -21,7 +21,7 @@ struct Kind<'a> {
 /// Reads one `PUBLIC KEY` or `RSA PUBLIC KEY`.
 pub(super) fn read(pem: &str) -> Result<Material, String> {
     let (label, text) = block(pem).ok_or("no PEM; it begins with -----BEGIN PUBLIC KEY-----")?;
-    let der = decode(text).ok_or("PEM whose base64 is broken; export it again")?;
+    let der = decode(text).ok_or("PEM with broken base64, or more than one key; give one")?;
     match label {
         "PUBLIC KEY" => public_key(&der),
         "RSA PUBLIC KEY" => rsa(&der),
@@ -78,6 +78,7 @@ fn kind(der: &[u8]) -> Option<Kind<'_>> {
             kind.take(NULL).filter(|content| content.is_empty())?;
             None
         }
+        ED25519 => None,
         // What another kind says of itself is of no interest.
         _ => return Some(Kind { id, curve: None }),
     };

@@ -56,6 +56,14 @@ async fn speak<C: Future>(
     let mut is_retiring = false;
     poll_fn(|cx| {
         loop {
+            match connection.heed(cx.waker()) {
+                Order::Leave => return Poll::Ready(Ending::Cut),
+                Order::Retire if !is_retiring => {
+                    is_retiring = true;
+                    retire(http.as_mut());
+                }
+                _ => {}
+            }
             if http.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(if is_retiring { Ending::Gone } else { Ending::Over });
             }
@@ -63,19 +71,11 @@ async fn speak<C: Future>(
             if connection.requests() > 0 && closed.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ending::Gone);
             }
-            match connection.heed(cx.waker()) {
-                Order::Leave => return Poll::Ready(Ending::Cut),
-                Order::Retire if !is_retiring => {}
-                _ => match watch.as_mut().poll(cx) {
-                    Poll::Ready(Verdict::Expired { stalled: true }) => return Poll::Ready(Ending::Cut),
-                    Poll::Ready(Verdict::Expired { stalled: false }) => return Poll::Ready(Ending::Gone),
-                    Poll::Ready(_) => {}
-                    Poll::Pending => return Poll::Pending,
-                },
-            }
-            if !is_retiring {
-                is_retiring = true;
-                retire(http.as_mut());
+            match watch.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Verdict::Expired { stalled: true }) => return Poll::Ready(Ending::Cut),
+                Poll::Ready(Verdict::Expired { stalled: false }) => return Poll::Ready(Ending::Gone),
+                Poll::Ready(_) => connection.order(Order::Retire),
             }
         }
     })

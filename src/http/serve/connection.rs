@@ -233,7 +233,9 @@ impl Connection {
             return Verdict::Expired { stalled: is_past(unwritten) };
         }
         // What begins to wait after this look needs no new timer: it cannot be over before the next look.
-        Verdict::Wait([unwritten, patience].into_iter().flatten().fold(now + self.times.shortest(), Instant::min))
+        Verdict::Wait(
+            [unwritten, patience].into_iter().flatten().fold(now + self.times.shortest(), Instant::min),
+        )
     }
 
     /// Ends the waits that are over; answers when the others are.

@@ -52,7 +52,11 @@ pub(super) struct Floor {
 
 impl Floor {
     /// Starts the thread that accepts, which starts the others.
-    pub(super) fn open<S: Serves>(listener: TcpListener, service: S, options: ServeOptions) -> io::Result<Self> {
+    pub(super) fn open<S: Serves>(
+        listener: TcpListener,
+        service: S,
+        options: ServeOptions,
+    ) -> io::Result<Self> {
         let (wish, wished) = watch::channel(Wish::Serve);
         let (end, ended) = oneshot::channel();
         let run = move || drop(end.send(run(listener, service, &options, wished)));
@@ -119,17 +123,22 @@ impl Acceptor {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let mut wished = self.wished.clone();
         first(self.accept(&listener), wish(&mut wished, Wish::Drain)).await;
+        // Told first: whoever finds the door shut may rely on it that all inside know.
+        self.hall.order_all(Order::Retire);
         drop(listener);
         Ok(self.drain(grace).await)
     }
 
     async fn accept(&mut self, listener: &tokio::net::TcpListener) {
         loop {
-            self.hall.room().await;
             match listener.accept().await {
-                Ok((stream, _)) => self.seat(stream),
+                Ok((stream, _)) => {
+                    // Accepted first: nobody must leave for a client that never comes.
+                    self.hall.room().await;
+                    self.seat(stream);
+                }
                 Err(error) if is_of_the_client(&error) => {}
-                Err(error) => self.rest(&error).await,
+                Err(error) => self.rest(listener, &error).await,
             }
         }
     }
@@ -145,18 +154,24 @@ impl Acceptor {
     }
 
     /// Waits a little, and lets an idle connection go: its descriptor is what may be missing.
-    async fn rest(&mut self, error: &io::Error) {
+    async fn rest(&mut self, listener: &tokio::net::TcpListener, error: &io::Error) {
+        // Without a descriptor to give, the system says so before it looks whether anybody waits.
+        if is_waited_at(listener) {
+            self.tell(error);
+            self.hall.spare_one();
+        }
+        tokio::time::sleep(REST).await;
+    }
+
+    fn tell(&mut self, error: &io::Error) {
         if self.told.is_none_or(|told| told.elapsed() >= TOLD) {
             self.told = Some(Instant::now());
             tracing::warn!(%error, "no connection can be accepted; an idle one is closed, and it is tried again");
         }
-        self.hall.spare_one();
-        tokio::time::sleep(REST).await;
     }
 
-    /// Ends all connections, in peace for as long as the grace period lasts.
+    /// Waits for the end of all connections, and cuts what is left after the grace period.
     async fn drain(&mut self, grace: Duration) -> Served {
-        self.hall.order_all(Order::Retire);
         let patience = first(tokio::time::sleep(grace), wish(&mut self.wished, Wish::Cut));
         first(self.hall.emptied(), patience).await;
         let (connections_cut, requests_cut) = self.hall.order_all(Order::Leave);
@@ -168,6 +183,19 @@ impl Acceptor {
 /// Tells whether an error of accepting concerns one client only, which has gone again.
 fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+}
+
+/// Tells whether a client waits to be accepted.
+#[cfg(unix)]
+fn is_waited_at(listener: &tokio::net::TcpListener) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(unix))]
+fn is_waited_at(_: &tokio::net::TcpListener) -> bool {
+    true
 }
 
 /// Waits until that much is wished for, or nobody is left to wish.

@@ -64,7 +64,8 @@ impl Hall {
     /// Tells the connection that has waited longest for a request to leave.
     pub(super) fn spare_one(&self) {
         let seats = self.seats.lock();
-        let waiting = seats.taken.values().filter_map(|connection| Some((connection.waiting_since()?, connection)));
+        let waiting =
+            seats.taken.values().filter_map(|connection| Some((connection.waiting_since()?, connection)));
         let longest = waiting.min_by_key(|(since, _)| *since).map(|(_, connection)| Arc::clone(connection));
         drop(seats);
         if let Some(connection) = longest {

@@ -48,8 +48,12 @@ pub use self::options::ServeOptions;
 
 /// What can answer requests here.
 pub(crate) trait Serves:
-    Service<http::Request<RequestBody>, Error = Infallible, Future: Send, Response = http::Response<Self::Body>>
-    + Clone
+    Service<
+        http::Request<RequestBody>,
+        Error = Infallible,
+        Future: Send,
+        Response = http::Response<Self::Body>,
+    > + Clone
     + Send
     + 'static
 {

@@ -137,7 +137,8 @@ pub(super) async fn closed_by_client(stream: Arc<TcpStream>) {
         match stream.ready(Interest::PRIORITY).await {
             Ok(ready) if !ready.is_read_closed() => {
                 // Urgent data means nothing here.
-                let _: io::Result<()> = stream.try_io(Interest::PRIORITY, || Err(ErrorKind::WouldBlock.into()));
+                let _: io::Result<()> =
+                    stream.try_io(Interest::PRIORITY, || Err(ErrorKind::WouldBlock.into()));
             }
             _ => return,
         }

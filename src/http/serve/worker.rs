@@ -130,7 +130,8 @@ async fn serve<S: Serves>(newcomer: Newcomer, service: S, options: ServeOptions)
     let socket = TokioIo::new(Socket::new(Arc::clone(&stream), Arc::clone(&connection)));
     let asked = Arc::clone(&connection);
     let most_headers = options.headers;
-    let service = service_fn(move |request| answer(service.clone(), Arc::clone(&asked), request, most_headers));
+    let service =
+        service_fn(move |request| answer(service.clone(), Arc::clone(&asked), request, most_headers));
     let http = protocol(&options, &connection).serve_connection(socket, service).into_owned();
     attend::attend(stream, connection, http, |http| http.graceful_shutdown()).await;
     drop(seat);

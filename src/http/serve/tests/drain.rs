@@ -91,7 +91,8 @@ fn it_serves_under_a_runtime_of_the_host_and_ends_inside_it() {
         drop(stop);
         said
     });
-    let serving = serve(listener, echo(&Arc::default()), async { drop(stopped.await) }, one_thread().threads(2));
+    let serving =
+        serve(listener, echo(&Arc::default()), async { drop(stopped.await) }, one_thread().threads(2));
     assert_eq!(runtime.block_on(serving).unwrap(), Served::default());
     assert!(client.join().unwrap().ends_with("GET /a b\"\""));
 }

@@ -104,7 +104,7 @@ fn an_answer_that_fails_midway_does_not_look_whole() {
     });
     let server = Server::open(broken, one_thread());
     let said = server.exchange("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert!(said.starts_with("HTTP/1.1 200") && !said.ends_with("0\r\n\r\n"), "{said}");
+    assert!(!said.ends_with("0\r\n\r\n"), "{said}");
 }
 
 struct Frames<I>(I);

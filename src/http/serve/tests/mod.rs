@@ -102,7 +102,10 @@ fn read_answer(client: &mut TcpStream) -> String {
         read.push(byte[0]);
     }
     let head = String::from_utf8(read).unwrap();
-    let len = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |len| len.parse().unwrap());
+    let len = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |len| len.parse().unwrap());
     let mut body = vec![0; len];
     client.read_exact(&mut body).unwrap();
     head + &String::from_utf8(body).unwrap()

@@ -20,7 +20,10 @@ fn a_head_sent_byte_by_byte_is_cut_off() {
 
 #[test]
 fn a_second_head_has_its_own_time() {
-    let server = Server::open(echo(&Arc::default()), one_thread().header_timeout(millis(200)).idle_timeout(PATIENCE * 2));
+    let server = Server::open(
+        echo(&Arc::default()),
+        one_thread().header_timeout(millis(200)).idle_timeout(PATIENCE * 2),
+    );
     let mut client = server.connect();
     client.write_all(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
     assert!(read_answer(&mut client).ends_with("GET /a b\"\""));
@@ -56,7 +59,10 @@ fn a_body_that_stops_coming_fails_and_the_service_can_still_answer() {
     let server = Server::open(echo(&Arc::default()), one_thread().body_timeout(millis(200)));
     let since = Instant::now();
     let said = server.exchange("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc");
-    assert!(said.contains("sent nothing of its body for 0.200 s") && said.contains("timeout: true"), "{said}");
+    assert!(
+        said.contains("sent nothing of its body for 0.200 s") && said.contains("timeout: true"),
+        "{said}"
+    );
     assert!(since.elapsed() >= millis(190), "{:?}", since.elapsed());
 }
 

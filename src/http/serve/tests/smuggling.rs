@@ -7,7 +7,8 @@ const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// Sends two requests of which the first one is ambiguous; answers the statuses that came.
 fn send(first: &str) -> String {
-    let server = Server::open(echo(&Arc::default()), one_thread().body_timeout(millis(200)).idle_timeout(millis(500)));
+    let server =
+        Server::open(echo(&Arc::default()), one_thread().body_timeout(millis(200)).idle_timeout(millis(500)));
     let said = server.exchange(format!("{first}{SMUGGLED}"));
     assert!(!said.contains("GET /smuggled"), "{first:?}: {said}");
     assert!(statuses(&said).len() <= 1, "{first:?}: {said}");
@@ -17,7 +18,8 @@ fn send(first: &str) -> String {
 #[test]
 fn two_requests_that_are_fine_get_two_answers() {
     let server = Server::open(echo(&Arc::default()), one_thread().idle_timeout(millis(100)));
-    let said = server.exchange(format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc{SMUGGLED}"));
+    let said =
+        server.exchange(format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc{SMUGGLED}"));
     assert_eq!(statuses(&said), ["200", "200"], "the tests below do look: {said}");
 }
 
@@ -67,7 +69,11 @@ fn unclear_encodings_are_refused() {
         "Transfer-Encoding:\r\n chunked\r\n",
         "Transfer-Encoding : chunked\r\n",
     ] {
-        assert_eq!(send(&format!("POST / HTTP/1.1\r\nHost: h\r\n{headers}\r\n0\r\n\r\n")), "400", "{headers}");
+        assert_eq!(
+            send(&format!("POST / HTTP/1.1\r\nHost: h\r\n{headers}\r\n0\r\n\r\n")),
+            "400",
+            "{headers}"
+        );
     }
     let old = send("POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
     assert_eq!(old, "400", "HTTP/1.0 knows no chunks");
@@ -94,7 +100,9 @@ fn folded_and_broken_lines_are_refused() {
 #[test]
 fn a_bare_line_feed_hides_nothing() {
     let server = Server::open(echo(&Arc::default()), one_thread().idle_timeout(millis(200)));
-    let said = server.exchange("POST /a HTTP/1.1\nHost: h\nX: y\nContent-Length: 36\n\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\nab");
+    let said = server.exchange(
+        "POST /a HTTP/1.1\nHost: h\nX: y\nContent-Length: 36\n\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\nab",
+    );
     assert_eq!(statuses(&said), ["200"], "{said}");
     assert!(said.contains("POST /a b\"GET /smuggled"), "all of it is body: {said}");
 }

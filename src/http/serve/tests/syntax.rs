@@ -80,7 +80,9 @@ fn bad_chunks_end_the_body_with_an_error() {
     for wrong in wrong {
         let mut client = server.connect();
         let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-        client.write_all(format!("{head}{wrong}GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).unwrap();
+        client
+            .write_all(format!("{head}{wrong}GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
+            .unwrap();
         let _ = client.shutdown(std::net::Shutdown::Write);
         let said = read_all(&mut client);
         assert!(statuses(&said).len() <= 1 && !said.contains("/smuggled"), "{wrong:?}: {said}");

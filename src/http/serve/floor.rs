@@ -94,7 +94,7 @@ fn run<S: Serves>(
     wished: watch::Receiver<Wish>,
 ) -> io::Result<Served> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let workers = start_workers(service, options)?;
+    let workers = start_workers(&service, options)?;
     let hall = Arc::new(Hall::new(options.connections));
     let mut acceptor = Acceptor { hall, workers, times: Times::from(options), wished, told: None };
     let served = runtime.block_on(acceptor.run(listener, options.grace));
@@ -102,7 +102,7 @@ fn run<S: Serves>(
     served
 }
 
-fn start_workers<S: Serves>(service: S, options: &ServeOptions) -> io::Result<Vec<Worker>> {
+fn start_workers<S: Serves>(service: &S, options: &ServeOptions) -> io::Result<Vec<Worker>> {
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or_else(cores);
     (0..threads).map(|number| Worker::start(number, service.clone(), options)).collect()

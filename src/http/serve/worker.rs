@@ -130,8 +130,7 @@ async fn serve<S: Serves>(newcomer: Newcomer, service: S, options: ServeOptions)
     let socket = TokioIo::new(Socket::new(Arc::clone(&stream), Arc::clone(&connection)));
     let asked = Arc::clone(&connection);
     let most_headers = options.headers;
-    let service =
-        service_fn(move |request| answer(service.clone(), Arc::clone(&asked), request, most_headers));
+    let service = service_fn(move |request| answer(service.clone(), &asked, request, most_headers));
     let http = protocol(&options, &connection).serve_connection(socket, service).into_owned();
     attend::attend(stream, connection, http, |http| http.graceful_shutdown()).await;
     drop(seat);
@@ -140,10 +139,10 @@ async fn serve<S: Serves>(newcomer: Newcomer, service: S, options: ServeOptions)
 /// Answers one request.
 fn answer<S: Serves>(
     mut service: S,
-    connection: Arc<Connection>,
+    connection: &Arc<Connection>,
     request: Request<Incoming>,
     most_headers: usize,
-) -> impl Future<Output = Result<Response<ResponseBody<S::Body>>, Infallible>> {
+) -> impl Future<Output = Result<Response<ResponseBody<S::Body>>, Infallible>> + use<S> {
     // Counted when it has come, not when it is first polled.
     let in_flight = connection.begin(request.version());
     async move {

@@ -187,9 +187,9 @@ fn running_out_of_descriptors_is_survived() {
     drop(idle);
     busy.push(ask("/hold"));
     let before = busy_ticks(&stat);
-    thread::sleep(millis(400));
+    thread::sleep(millis(600));
     assert_eq!(asked.load(SeqCst), 22, "there is no descriptor for it");
-    assert!(busy_ticks(&stat) - before < 20, "a fifth of a second of work while there is nothing to do");
+    assert!(busy_ticks(&stat) - before < 5, "it worked though there was nothing to do");
     busy.remove(0);
     until("the last one is in", || asked.load(SeqCst) == 23);
 }

@@ -97,7 +97,9 @@ fn a_file_that_was_just_written_has_a_weak_tag() {
     let weak = tag(&files);
     assert!(weak.starts_with("W/"), "{weak}");
     assert_eq!(status(&files, "/app.js", &[("if-none-match", &weak)]), 304);
-    assert_eq!(status(&files, "/app.js", &[("if-match", &weak)]), 412);
+    for tag in [&weak, &weak[2..]] {
+        assert_eq!(status(&files, "/app.js", &[("if-match", tag)]), 412, "{tag}");
+    }
     assert_eq!(status(&files, "/app.js", &[("range", "bytes=0-1"), ("if-range", &weak)]), 200);
     let future = SystemTime::now() + Duration::from_secs(3600);
     site.touch("app.js", future);

@@ -1,0 +1,36 @@
+//! What an error of the connection means.
+
+use std::error::Error;
+use std::io;
+
+use super::origin::Origin;
+use super::refusal::{Part, Refusal};
+
+/// Says in our words what the connection said.
+pub(crate) fn refusal(error: &hyper::Error, origin: &Origin, max_head: usize) -> Refusal {
+    let (origin, reason) = (origin.to_string(), innermost(error).to_string());
+    if error.is_parse_too_large() {
+        Refusal::TooLarge { part: Part::ResponseHead, limit: max_head as u64 }
+    } else if is_closed(error) {
+        Refusal::Closed { origin, reason }
+    } else {
+        Refusal::Protocol { origin, reason }
+    }
+}
+
+/// Tells whether the connection ended, and not what came over it was wrong.
+pub(crate) fn is_closed(error: &hyper::Error) -> bool {
+    let is_io = causes(error).any(|cause| {
+        // Bad chunks come as errors of input and output, too.
+        cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() != io::ErrorKind::InvalidInput)
+    });
+    error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_io
+}
+
+fn innermost(error: &hyper::Error) -> &(dyn Error + 'static) {
+    causes(error).last().expect("the error itself is the first")
+}
+
+fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| error.source())
+}

@@ -1,0 +1,5 @@
+//! Tests, by danger.
+
+mod addresses;
+mod hosts;
+mod rules;

@@ -27,7 +27,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Nothing of the request was sent.
-    Unsent(Request<Sending>),
+    Unsent(Box<Request<Sending>>),
     /// The connection ended, and the server may have seen the request.
     Ended(Refusal),
     Final(Refusal),
@@ -47,7 +47,7 @@ impl Call {
         match answered.map_err(Failure::Final)? {
             Ok(head) => Ok(Answer { head, connection, progress }),
             Err(mut failed) => Err(match (failed.take_message(), progress.fault()) {
-                (Some(request), _) => Failure::Unsent(request),
+                (Some(request), _) => Failure::Unsent(Box::new(request)),
                 (None, Some(fault)) => Failure::Final(fault),
                 (None, None) => self.failure(failed.error()),
             }),
@@ -64,7 +64,7 @@ impl Failure {
     /// Returns the request that may go over another connection.
     pub(crate) fn sent_again(self, spare: Option<Request<Sending>>) -> Result<Request<Sending>, Refusal> {
         match self {
-            Self::Unsent(request) => Ok(request),
+            Self::Unsent(request) => Ok(*request),
             Self::Ended(refusal) => spare.ok_or(refusal),
             Self::Final(refusal) => Err(refusal),
         }

@@ -20,10 +20,10 @@ pub(crate) fn refusal(error: &hyper::Error, origin: &Origin, max_head: usize) ->
 
 /// Tells whether the connection ended, and not what came over it was wrong.
 pub(crate) fn is_closed(error: &hyper::Error) -> bool {
-    let is_io = causes(error).any(|cause| {
-        // Bad chunks come as errors of input and output, too.
-        cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() != io::ErrorKind::InvalidInput)
-    });
+    // Bad chunks come as errors of input and output, too.
+    let is_content = |kind| matches!(kind, io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+    let is_io = |error: &io::Error| !is_content(error.kind());
+    let is_io = causes(error).any(|cause| cause.downcast_ref().is_some_and(is_io));
     error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_io
 }
 

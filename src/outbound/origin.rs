@@ -82,11 +82,9 @@ impl fmt::Display for Origin {
 
 /// Takes host and port apart; colons inside brackets belong to the host.
 pub(crate) fn split(authority: &str) -> (&str, Option<&str>) {
-    let brackets = authority.find(']').map_or(0, |at| at + 1);
-    match authority[brackets..].find(':') {
-        Some(at) => (&authority[..brackets + at], Some(&authority[brackets + at + 1..])),
-        None => (authority, None),
-    }
+    let host_ends = if authority.starts_with('[') { authority.find(']') } else { Some(0) };
+    let colon = host_ends.and_then(|at| Some(at + authority[at..].find(':')?));
+    colon.map_or((authority, None), |at| (&authority[..at], Some(&authority[at + 1..])))
 }
 
 /// Reads a port that one can connect to.

@@ -41,7 +41,7 @@ impl Rule {
         let port = match port {
             None => Some(scheme.default_port()),
             Some("*") => None,
-            Some(port) => Some(parse_port(port).map_err(|fault| or_any(fault.behind(hosts_end + 1)))?),
+            Some(port) => Some(parse_port(port).map_err(|fault| or_any(&fault, hosts_end + 1))?),
         };
         let hosts = Hosts::parse(hosts).map_err(|fault| fault.behind(start))?;
         if private && matches!(hosts, Hosts::Network(_)) {
@@ -76,8 +76,8 @@ impl Rule {
     }
 }
 
-fn or_any(fault: Fault) -> Fault {
-    Fault::new(fault.at, format!("{}, or `*` for all", fault.reason))
+fn or_any(fault: &Fault, offset: usize) -> Fault {
+    Fault::new(fault.at + offset, format!("{}, or `*` for all", fault.reason))
 }
 
 impl Hosts {

@@ -109,7 +109,7 @@ where
     let service = hyper::service::service_fn(async |request: Request<hyper::body::Incoming>| {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        hyper::Result::Ok(answer(Request::from_parts(parts, body)).map(|text| Full::<Bytes>::from(text)))
+        hyper::Result::Ok(answer(Request::from_parts(parts, body)).map(Full::<Bytes>::from))
     });
     let io = hyper_util::rt::TokioIo::new(stream);
     // Clients of these tests leave as they like.

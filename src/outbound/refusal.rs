@@ -183,7 +183,8 @@ impl Part {
         match self {
             Self::RequestHead => "max_request_head",
             Self::RequestBody => "max_request_bytes",
-            Self::ResponseHead => "max_response_head",
+            // The parser tells both alike.
+            Self::ResponseHead => "max_response_head` or `max_headers",
             Self::ResponseBody => "max_response_bytes",
         }
     }

@@ -35,17 +35,27 @@ impl Default for SystemResolver {
     }
 }
 
-impl Resolve for SystemResolver {
-    fn resolve(&self, name: Arc<str>, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
+impl SystemResolver {
+    /// Does the work on a thread that may block, once so few others do.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> BoxFuture<io::Result<T>> {
         let lookups = Arc::clone(&self.lookups);
         Box::pin(async move {
             let permit = lookups.acquire_owned().await.map_err(io::Error::other)?;
-            let look_up = move || {
+            let work = move || {
                 // Goes with the work: nobody can stop a lookup that was given up.
                 let _permit = permit;
-                (&*name, port).to_socket_addrs().map(Iterator::collect)
+                work()
             };
-            tokio::task::spawn_blocking(look_up).await.map_err(io::Error::other)?
+            tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
         })
+    }
+}
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Arc<str>, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
+        self.run(move || (&*name, port).to_socket_addrs().map(Iterator::collect))
     }
 }

@@ -52,6 +52,20 @@ impl Roots {
     ///
     /// Which certificate cannot be a root.
     pub(crate) fn connector(&self) -> Result<TlsConnector, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+            .with_root_certificates(self.store()?)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // A resumed session would tell the server that two tenants share this function.
+        config.resumption = rustls::client::Resumption::disabled();
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+
+    /// Gathers the certificates.
+    pub(crate) fn store(&self) -> Result<RootCertStore, String> {
         let mut store = RootCertStore::empty();
         if self.mozilla {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -59,16 +73,7 @@ impl Roots {
         for root in &self.given {
             store.add(root.clone()).map_err(|error| format!("a certificate cannot be a root: {error}"))?;
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS cannot be set up: {error}"))?
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // A resumed session would tell the server that two tenants share this function.
-        config.resumption = rustls::client::Resumption::disabled();
-        Ok(TlsConnector::from(Arc::new(config)))
+        Ok(store)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Bounds: on heads, bodies and how many there are.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::pin;
 use std::time::Duration;
 
 use http::{Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 
-use super::world::{Server, budget, get, reaching, read, read_head, send, text};
+use super::world::{Server, budget, get, is_pending, reaching, read, read_head, send, text};
 use crate::outbound::{Outbound, Part, Patience, Policy, Quota, Refusal};
 
 /// A server that answers the beginning and then the rest again and again.
@@ -63,6 +63,36 @@ async fn endless_bodies_are_cut_off() {
     let server =
         endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n", "x-trailer: x\r\n").await;
     assert!(matches!(refused(&server, |_| {}).await, Refusal::Protocol { .. } | Refusal::Closed { .. }));
+}
+
+#[tokio::test]
+async fn heads_are_as_large_as_the_limits_say() {
+    let large = "x".repeat(9 << 10);
+    for (limit, many, large) in [(true, 11, ""), (true, 1, large.as_str()), (false, 10, "")] {
+        let headers: String = (0..many).map(|n| format!("x-{n}: {large}\r\n")).collect();
+        let answer = format!("HTTP/1.1 204 No Content\r\n{headers}\r\n");
+        let server = Server::raw(answer.leak()).await;
+        let outbound = reaching(server.address, |policy| {
+            policy.limits.max_headers = 10;
+            policy.limits.max_response_head = 8 << 10;
+        });
+        let answered = text(&outbound, get(&server.url("api.test"))).await;
+        let expected = Refusal::TooLarge { part: Part::ResponseHead, limit: 8 << 10 };
+        assert_eq!(answered, if limit { Err(expected) } else { Ok(String::new()) });
+    }
+}
+
+#[tokio::test]
+async fn nothing_follows_a_failure_and_nothing_is_held() {
+    let server = endless("HTTP/1.1 200 OK\r\n\r\n", "hello").await;
+    let outbound = reaching(server.address, |policy| {
+        policy.limits.max_response_bytes = 1000;
+        policy.limits.max_at_once = 1;
+    });
+    let mut body = send(&outbound, get(&server.url("api.test"))).await.unwrap().into_body();
+    while body.frame().await.unwrap().is_ok() {}
+    assert!(body.frame().await.is_none() && body.is_end_stream());
+    assert!(send(&outbound, get(&server.url("api.test"))).await.is_ok(), "its place is free");
 }
 
 #[tokio::test]
@@ -143,8 +173,4 @@ fn limits_that_allow_nothing_are_refused() {
     };
     assert!(made(|policy| policy.limits.max_at_once = 0).contains("give 1 or more"));
     assert!(made(|policy| policy.limits.max_response_head = 100).contains("at least 8192"));
-}
-
-async fn is_pending<F: Future>(future: &mut Pin<&mut F>) -> bool {
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use http::{Response, StatusCode};
 
-use super::world::{Book, Server, budget, elsewhere, get, policy, send, text};
+use super::world::{Book, Server, budget, elsewhere, get, is_pending, policy, send, text};
 use crate::outbound::{Outbound, Policy, Refusal, Resolve, Special, SystemResolver};
 
 /// A client with rules for public names and named addresses only.
@@ -200,6 +200,7 @@ async fn spelled_addresses_and_credentials_in_urls_are_refused() {
     for host in ["user:secret@api.test", "api.test@127.0.0.1", "user@api.test", "foo.1"] {
         let refusal = text(&outbound, get(&server.url(host))).await.unwrap_err();
         assert!(matches!(refusal, Refusal::InvalidUrl { .. }), "{host}: {refusal}");
+        assert_eq!(host.contains('@'), refusal.to_string().contains("credentials"), "{host}: {refusal}");
     }
     assert_eq!(server.accepted(), 0);
 }
@@ -212,4 +213,31 @@ async fn the_system_resolver_knows_this_machine_and_is_judged_too() {
     policy.rules.allow("http://localhost").unwrap();
     let refusal = text(&Outbound::new(policy).unwrap(), get("http://localhost/")).await.unwrap_err();
     assert!(matches!(refusal, Refusal::DeniedAddress { special: Special::Loopback, .. }), "{refusal}");
+}
+
+#[tokio::test]
+async fn lookups_that_hang_keep_their_threads_but_take_no_more() {
+    let resolver = SystemResolver::default();
+    let (started, has_started) = std::sync::mpsc::channel();
+    let (release, hang) = std::sync::mpsc::channel::<()>();
+    let hang = Arc::new(std::sync::Mutex::new(hang));
+    let look_up = |resolver: &SystemResolver| {
+        let (started, hang) = (started.clone(), Arc::clone(&hang));
+        resolver.run(move || {
+            started.send(()).unwrap();
+            // The sender's end is the release.
+            let _ = hang.lock().unwrap().recv();
+            Ok(())
+        })
+    };
+    for _ in 0..4 {
+        let mut given_up = look_up(&resolver);
+        assert!(is_pending(&mut given_up.as_mut()).await);
+        has_started.recv().unwrap();
+    }
+    let mut fifth = look_up(&resolver);
+    assert!(is_pending(&mut fifth.as_mut()).await);
+    assert!(has_started.try_recv().is_err(), "four hang already");
+    drop(release);
+    fifth.await.unwrap();
 }

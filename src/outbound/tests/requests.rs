@@ -31,7 +31,7 @@ async fn recording() -> (Server, Heads, Outbound) {
 async fn the_host_is_set_from_the_url_and_the_connection_is_ours() {
     let (server, heads, outbound) = recording().await;
     let mut request = get(&format!("{}a/b?c=d", server.url("API.test.")));
-    *request.version_mut() = Version::HTTP_2;
+    *request.version_mut() = Version::HTTP_10;
     for (name, value) in [
         ("host", "evil.test"),
         ("connection", "keep-alive, x-private"),

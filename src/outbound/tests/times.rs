@@ -1,18 +1,22 @@
 //! Slow servers: each time-out, and the event's deadline in front of them.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::world::{Book, Server, budget, get, policy, reaching, read, read_head, until_closed};
 use crate::outbound::{BoxFuture, Budget, Outbound, Patience, Policy, Refusal, Resolve, Step};
 
-const SHORT: Duration = Duration::from_millis(40);
+const SHORT: Duration = Duration::from_millis(100);
 
 /// Asks with one short time, and answers what took too long.
 async fn timed_out(outbound: &Outbound, url: &str, patience: Patience) -> Step {
@@ -121,16 +125,54 @@ async fn a_server_that_never_ends_its_head() {
 
 #[tokio::test]
 async fn a_server_that_takes_no_body() {
-    let server = Server::start(|stream| async move {
-        std::future::pending::<()>().await;
-        drop(stream);
+    const SIZE: usize = 32 << 20;
+    let (given_up, has_given_up) = tokio::sync::watch::channel(false);
+    let (received, mut has_received) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::start(move |stream| {
+        let (mut has_given_up, received) = (has_given_up.clone(), received.clone());
+        async move {
+            has_given_up.wait_for(|given_up| *given_up).await.unwrap();
+            received.send(until_closed(stream).await.len()).unwrap();
+        }
     })
     .await;
     let outbound = reaching(server.address, |_| {});
     let patience = Patience { first_byte: SHORT, ..Patience::default() };
-    let request = Request::post(server.url("api.test")).body("x".repeat(32 << 20)).unwrap();
+    let request = Request::post(server.url("api.test")).body("x".repeat(SIZE)).unwrap();
     let refusal = outbound.send(request, patience, &budget()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::TimedOut { step: Step::FirstByte, .. }), "{refusal}");
+    given_up.send(true).unwrap();
+    assert!(has_received.recv().await.unwrap() < SIZE, "what is given up is sent no further");
+}
+
+#[tokio::test]
+async fn a_guest_that_never_ends_its_body_is_cut_off_by_the_deadline() {
+    let server = silent().await;
+    let outbound = reaching(server.address, |_| {});
+    let body = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    let request = Request::post(server.url("api.test")).body(body).unwrap();
+    let budget = Budget::new(Instant::now() + 2 * SHORT, None);
+    let patience = Patience { first_byte: SHORT, ..Patience::default() };
+    let refusal = outbound.send(request, patience, &budget).await.unwrap_err();
+    assert_eq!(refusal, Refusal::Deadline { step: Step::FirstByte });
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_but_goes_on() {
+    const PIECES: u32 = 4;
+    let server = Server::start(|mut stream| async move {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        for _ in 0..PIECES {
+            tokio::time::sleep(SHORT).await;
+            stream.write_all(b"x").await.unwrap();
+        }
+    })
+    .await;
+    let outbound = reaching(server.address, |_| {});
+    let patience = Patience { between_bytes: 3 * SHORT, ..Patience::default() };
+    let answer = outbound.send(get(&server.url("api.test")), patience, &budget()).await.unwrap();
+    assert_eq!(read(answer).await.as_deref(), Ok("xxxx"));
 }
 
 #[tokio::test]

@@ -141,6 +141,16 @@ async fn a_server_without_tls_is_refused() {
 }
 
 #[test]
+fn given_roots_stand_alone_or_beside_those_there_are() {
+    let pem = Authority::new().pem();
+    let count = |roots: Roots| roots.store().unwrap().len();
+    let all = count(Roots::default());
+    assert!(all > 50);
+    assert_eq!(count(Roots::only(pem.as_bytes()).unwrap()), 1);
+    assert_eq!(count(Roots::default().and(pem.as_bytes()).unwrap()), all + 1);
+}
+
+#[test]
 fn roots_that_are_none_are_refused() {
     assert!(Roots::only(b"").unwrap_err().contains("BEGIN CERTIFICATE"));
     assert!(Roots::only(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").is_err());

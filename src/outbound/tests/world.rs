@@ -1,10 +1,13 @@
 //! Servers on loopback, a resolver that says what a test wants, and a client between them.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -106,10 +109,14 @@ pub(super) async fn serve<S>(stream: S, answer: impl Fn(Request<Bytes>) -> Respo
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    let service = hyper::service::service_fn(async |request: Request<hyper::body::Incoming>| {
-        let (parts, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
-        hyper::Result::Ok(answer(Request::from_parts(parts, body)).map(Full::<Bytes>::from))
+    let answer = Arc::new(answer);
+    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+        let answer = Arc::clone(&answer);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await?.to_bytes();
+            hyper::Result::Ok(answer(Request::from_parts(parts, body)).map(Full::<Bytes>::from))
+        }
     });
     let io = hyper_util::rt::TokioIo::new(stream);
     // Clients of these tests leave as they like.
@@ -183,4 +190,9 @@ pub(super) async fn read(response: Response<Receiving>) -> Result<String, Refusa
 /// An address that no server of a test has.
 pub(super) fn elsewhere(ip: &str) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), 9)
+}
+
+/// Polls once, and tells whether the future has to wait.
+pub(super) async fn is_pending<F: Future + ?Sized>(future: &mut Pin<&mut F>) -> bool {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }

@@ -1,6 +1,7 @@
 //! What is found, and what never is.
 
 use super::*;
+use crate::http::files::name::Name;
 
 #[test]
 fn files_and_folders_are_found() {
@@ -133,7 +134,7 @@ fn symbolic_links_stay_inside() {
     assert_eq!(get(&files, "/inside/", &[]).2, "docs");
 
     // Without `openat2` no link is followed at all.
-    let walk = |path| files.folder.walk(&super::super::name::Name::parse(path, false).unwrap());
+    let walk = |path| files.folder.walk(&Name::parse(path, false).unwrap());
     assert!(walk("/docs/index.html").unwrap().is_file());
     for path in
         ["/outside.txt", "/up/secret.txt", "/inside/index.html", "/inside.js", "/loop", "/root/etc/passwd"]

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use http_body::Body;
 
-use super::super::reader::{Reader, read_exact};
 use super::*;
+use crate::http::files::reader::{Reader, read_exact};
 
 const LARGE: usize = 3 << 20;
 

@@ -26,6 +26,11 @@ fn too_many_headers_are_told_so() {
     assert_eq!(statuses(&server.exchange(many(99))), ["431"]);
     assert_eq!(statuses(&server.exchange(many(2_000))), ["431"]);
     assert_eq!(asked.load(SeqCst), 1);
+    let few = Server::open(echo(&asked), one_thread().headers(10));
+    assert_eq!(statuses(&few.exchange(many(8))), ["200"]);
+    assert_eq!(statuses(&few.exchange(many(9))), ["431"]);
+    let more = Server::open(echo(&asked), one_thread().headers(200));
+    assert_eq!(statuses(&more.exchange(many(198))), ["200"]);
 }
 
 #[test]

@@ -1,1 +1,3 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
+
+pub mod lambda;

@@ -12,6 +12,7 @@ mod hostile;
 mod init;
 mod isolation;
 mod kit;
+mod lambda;
 mod large;
 mod lifecycle;
 mod limits;

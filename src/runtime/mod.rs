@@ -82,6 +82,12 @@ impl Runtime {
         &self.0.0
     }
 
+    /// Tells whether no more events are taken.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.core().is_closed()
+    }
+
     /// Compiles a function and makes it the newest version of its name.
     ///
     /// Handlers that follow the name use it from their next event; events in flight finish on the old version,

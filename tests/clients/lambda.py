@@ -142,7 +142,8 @@ def large_answer():
 
 
 def throttle():
-    holder = threading.Thread(target=lambda: value(invoke("held", "null")))
+    answers = []
+    holder = threading.Thread(target=lambda: answers.append(invoke("held", "null")))
     holder.start()
     until("one holds", lambda: ask("held-count") == 1)
     try:
@@ -150,6 +151,7 @@ def throttle():
     finally:
         ask("release")
         holder.join()
+    assert "FunctionError" not in answers[0], answers
     assert error["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded", error
     assert (error["retryAfterSeconds"], error["Type"]) == ("1", "User"), error
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 429, error

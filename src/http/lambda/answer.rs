@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 
 use crate::context::{Context, RequestId};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::http::lambda::body::{Body, JSON};
 use crate::http::lambda::defect::Defect;
@@ -67,7 +67,7 @@ impl LambdaService {
         let payload = payload::read(body, limit).await;
         let (order, payload) = (order?, payload?);
         let payload = payload.ok_or_else(|| too_large(order.mode, limit))?;
-        let handler = self.runtime.handler(&order.target).map_err(|error| Fault::from(&error))?;
+        let handler = self.handler(&order.target)?;
         let event = event(payload, order.context.request_id())?;
         match order.mode {
             Mode::Answer => self.invoke(&handler, order, event).await,
@@ -77,6 +77,15 @@ impl LambdaService {
             }
             Mode::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
         }
+    }
+
+    fn handler(&self, target: &str) -> Result<Handler, Fault> {
+        // Once it is closed no name is known, but nobody is to believe that there never was such a function.
+        let found = match self.runtime.is_closed() {
+            true => Err(ErrorKind::ShuttingDown.into()),
+            false => self.runtime.handler(target),
+        };
+        found.map_err(|error| Fault::from(&error))
     }
 
     async fn invoke(&self, handler: &Handler, order: Order, event: Event) -> Result<Response<Body>, Fault> {

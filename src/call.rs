@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::body::Seen;
 use crate::context::{Context, Facts};
 use crate::error::{ErrorKind, Phase};
 use crate::limits::Limits;
@@ -20,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) waited: bool,
     /// When it ended, if nothing that takes time comes after.
     pub(crate) ended: Option<Instant>,
+    /// Counts the body, if it comes in chunks.
+    pub(crate) incoming: Option<Arc<Seen>>,
     /// What the caller gave it, whatever the function's own limits are.
     callers_deadline: Option<Instant>,
 }
@@ -29,7 +32,15 @@ impl Call {
         let mut report = Box::new(Report::new(context.request_id(), event_id, facts));
         report.tenant = context.tenant_key().clone();
         report.attempt = context.attempt();
-        Self { callers_deadline: context.deadline(), context, report, arrived, waited: false, ended: None }
+        Self {
+            callers_deadline: context.deadline(),
+            context,
+            report,
+            arrived,
+            waited: false,
+            ended: None,
+            incoming: None,
+        }
     }
 
     /// Hands the context over to who serves the event; what the report needs of it, it has.

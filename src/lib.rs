@@ -89,8 +89,8 @@ pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{Outcome, Report, Start};
 pub use crate::runtime::{
-    Deployed, Description, FunctionInfo, Handler, PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats,
-    Shutdown, Stats, precompile,
+    Deployed, Description, FunctionInfo, Handler, HttpBody, PrecompileOptions, Runtime, RuntimeBuilder,
+    RuntimeStats, Shutdown, Stats, precompile,
 };
 pub use crate::wasm::{Contract, Origin, Snapshot};
 

@@ -6,6 +6,8 @@
 mod attributes;
 mod body;
 mod extension;
+pub(crate) mod http;
+mod input;
 mod json;
 mod media_type;
 mod response;
@@ -26,6 +28,7 @@ use serde::de::DeserializeOwned;
 
 use self::attributes::{Attributes, Fault};
 pub use self::extension::Extension;
+pub(crate) use self::input::{Input, Request};
 pub use self::response::Response;
 use crate::context::RequestId;
 use crate::error::Error;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::context::{Context, Facts};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, Response};
+use crate::event::{Input, Response};
 use crate::report::{Observer, Outcome, Report, tell};
 
 /// One invocation's papers; dropping them unclosed is the ending of a caller that went away.
@@ -19,11 +19,13 @@ impl<'a> Docket<'a> {
     pub(crate) fn open(
         observers: &'a [Observer],
         (context, arrived): (Context, Instant),
-        event: &Event,
+        input: &Input,
         facts: Arc<Facts>,
     ) -> Self {
-        let mut call = Call::new(context, arrived, event.shared_id(), facts);
-        call.report.bytes_in = event.body().len() as u64;
+        let id = input.id(context.request_id());
+        let mut call = Call::new(context, arrived, id, facts);
+        call.report.bytes_in = input.len();
+        call.incoming = input.seen();
         Self { observers, call: Some(call) }
     }
 
@@ -37,6 +39,9 @@ impl<'a> Docket<'a> {
         let total =
             call.ended.map_or_else(|| call.arrived.elapsed(), |ended| ended.duration_since(call.arrived));
         let mut report = call.report;
+        if let Some(incoming) = call.incoming {
+            report.bytes_in = incoming.bytes();
+        }
         match ended {
             Ok(mut response) => {
                 report.bytes_out = report.bytes_out.max(response.bytes().len() as u64);

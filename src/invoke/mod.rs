@@ -5,8 +5,10 @@
 //! Rust: both are a [`Callee`].
 
 mod docket;
+mod flight;
 pub(crate) mod native;
 mod stream;
+mod tail;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,11 +20,12 @@ use crate::body::Writer;
 use crate::call::Call;
 use crate::clock::{Cut, Face};
 use crate::context::{Context, Facts};
-use crate::error::{Error, ErrorKind, Payload, Phase, ThrottleReason};
-use crate::event::{Event, Response};
+use crate::error::{Error, ErrorKind, Phase, ThrottleReason};
+use crate::event::{Input, Response};
 use crate::invoke::docket::Docket;
+pub(crate) use crate::invoke::flight::{Callback, Reaper};
 pub use crate::invoke::stream::ResponseStream;
-pub(crate) use crate::invoke::stream::{Callback, Reaper, stream};
+pub(crate) use crate::invoke::tail::{Ends, Opened, Tail, open};
 use crate::lane;
 use crate::limits::Limits;
 use crate::registry::{Entry, Slot, Target};
@@ -34,7 +37,7 @@ pub(crate) trait Callee: Send + Sync + 'static {
     fn call(
         &self,
         call: &mut Call,
-        event: Event,
+        input: Input,
         sink: Option<Writer>,
         lane: usize,
     ) -> impl Future<Output = Result<Response, ErrorKind>> + Send;
@@ -97,7 +100,7 @@ impl<C> Route<C> {
 pub(crate) async fn start<C: Callee>(
     desk: &Desk,
     route: &Route<C>,
-    (context, event): (Option<Context>, Event),
+    (context, input): (Option<Context>, Input),
     sink: Option<Writer>,
 ) -> Result<Response, Error> {
     let arrived = Instant::now();
@@ -105,7 +108,7 @@ pub(crate) async fn start<C: Callee>(
     let lane = lane::home();
     let mut found = route.resolve(lane);
     let facts = facts(route, found.as_deref(), lane);
-    let mut docket = Docket::open(&desk.observers, (context, arrived), &event, facts);
+    let mut docket = Docket::open(&desk.observers, (context, arrived), &input, facts);
     let call = docket.call();
     // All in one function: each async function around the call would move its whole future once more.
     let ended = loop {
@@ -114,7 +117,7 @@ pub(crate) async fn start<C: Callee>(
         }
         let Some(slot) = found else { break Err(unknown(&route.target)) };
         let deployment = &*slot.deployment;
-        if let Err(kind) = check(deployment, call, &event) {
+        if let Err(kind) = check(deployment, call, &input) {
             break Err(kind);
         }
         let permit = match deployment.gate.try_take(ONE) {
@@ -123,7 +126,7 @@ pub(crate) async fn start<C: Callee>(
         };
         match permit {
             Ok(Some(permit)) => {
-                let ended = deployment.callee.call(call, event, sink, lane).await;
+                let ended = deployment.callee.call(call, input, sink, lane).await;
                 drop(permit);
                 break ended;
             }
@@ -150,12 +153,9 @@ fn facts<C>(route: &Route<C>, found: Option<&Slot<Deployment<C>>>, lane: usize) 
     }
 }
 
-fn check<C>(deployment: &Deployment<C>, call: &mut Call, event: &Event) -> Result<(), ErrorKind> {
-    event.check().and_then(|()| call.context.check()).map_err(Error::into_kind)?;
-    let (size, limit) = (call.report.bytes_in, deployment.limits.event);
-    if size > limit {
-        return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit, size });
-    }
+fn check<C>(deployment: &Deployment<C>, call: &mut Call, input: &Input) -> Result<(), ErrorKind> {
+    input.check(deployment.limits.event)?;
+    call.context.check().map_err(Error::into_kind)?;
     let deadline = call.queue_deadline(&deployment.limits);
     if call.came_too_late() {
         return Err(call.timed_out(Phase::Queue, call.arrived, call.arrived));

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::clock::{Cut, Face};
 use crate::context::Context;
 use crate::error::{ErrorKind, Failure, Payload, Phase};
-use crate::event::{Event, Response};
+use crate::event::{Event, Input, Response};
 use crate::invoke::Callee;
 use crate::limits::Limits;
 use crate::pool::Tally;
@@ -47,7 +47,7 @@ impl Callee for NativeCallee {
     async fn call(
         &self,
         call: &mut Call,
-        event: Event,
+        input: Input,
         _: Option<Writer>,
         lane: usize,
     ) -> Result<Response, ErrorKind> {
@@ -55,6 +55,11 @@ impl Callee for NativeCallee {
         let deadline = call.deadline(started, self.limits.timeout);
         call.report.start = Some(Start::Native);
         call.context.fill_in(Arc::clone(&call.report.facts), deadline);
+        let event = match input {
+            Input::Event(event) => event,
+            // It was meant for a version that speaks HTTP.
+            request => request.into_event(&mut call.context).await?,
+        };
         let context = call.context.clone();
         let handler = pin!(guarded(async { (self.native.0)(event, context).await }));
         let ended = self.face.race(deadline, handler).await;

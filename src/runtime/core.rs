@@ -11,13 +11,13 @@ use crate::body::Writer;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::error::ErrorKind;
-use crate::event::{Event, Response};
+use crate::event::{Input, Response};
 use crate::invoke::native::NativeCallee;
 use crate::invoke::{Callee, Deployment, Desk, drain};
 use crate::pool::Keeper;
 use crate::registry::Registry;
 use crate::runtime::Shutdown;
-use crate::wasm::{Engines, Io, Sandbox, Vault};
+use crate::wasm::{Contract, Engines, Io, Sandbox, Vault};
 
 /// Everything that one runtime owns.
 pub(crate) struct Core {
@@ -46,18 +46,26 @@ impl Callee for Code {
     async fn call(
         &self,
         call: &mut Call,
-        event: Event,
+        input: Input,
         sink: Option<Writer>,
         lane: usize,
     ) -> Result<Response, ErrorKind> {
         match self {
-            Self::Wasm(sandbox) => sandbox.call(call, event, sink, lane).await,
-            Self::Native(native) => native.call(call, event, sink, lane).await,
+            Self::Wasm(sandbox) => sandbox.call(call, input, sink, lane).await,
+            Self::Native(native) => native.call(call, input, sink, lane).await,
         }
     }
 }
 
 impl Code {
+    /// Tells whether it takes HTTP requests as they come.
+    pub(crate) fn speaks_http(&self) -> bool {
+        match self {
+            Self::Wasm(sandbox) => sandbox.program().findings().contract == Contract::Http,
+            Self::Native(_) => false,
+        }
+    }
+
     /// Keeps no guest from now on.
     pub(crate) fn close(&self) {
         match self {

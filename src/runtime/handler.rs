@@ -8,8 +8,8 @@ use crate::block_on::block_on;
 use crate::clock::TICK;
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Event, Response};
-use crate::invoke::{Callback, Reaper, ResponseStream, Route, start, stream, unknown};
+use crate::event::{Event, Input, Response};
+use crate::invoke::{Callback, Opened, Reaper, ResponseStream, Route, open, start, unknown};
 use crate::runtime::core::{Code, Core};
 use crate::runtime::info::{self, Description, Stats};
 
@@ -18,8 +18,8 @@ use crate::runtime::info::{self, Description, Stats};
 /// One that was asked for by name follows it to new versions, from its next event.
 #[derive(Clone)]
 pub struct Handler {
-    core: Arc<Core>,
-    route: Arc<Route<Code>>,
+    pub(super) core: Arc<Core>,
+    pub(super) route: Arc<Route<Code>>,
 }
 
 impl Handler {
@@ -37,7 +37,7 @@ impl Handler {
     ///
     /// Dropping the future cancels the invocation: the guest is discarded, permit and place are given back.
     pub fn invoke(&self, event: Event) -> impl Future<Output = Result<Response, Error>> + Send {
-        start(&self.core.desk, &self.route, (None, event), None)
+        start(&self.core.desk, &self.route, (None, event.into()), None)
     }
 
     /// Sends an event with a tenant, a deadline, a trace parent or attributes.
@@ -55,7 +55,7 @@ impl Handler {
         event: Event,
     ) -> impl Future<Output = Result<Response, Error>> + Send {
         // No async function of its own: each one would move the whole future once more.
-        start(&self.core.desk, &self.route, (Some(context), event), None)
+        start(&self.core.desk, &self.route, (Some(context), event.into()), None)
     }
 
     /// Sends an event and waits, parking the calling thread.
@@ -94,14 +94,19 @@ impl Handler {
     ///
     /// As [`stream`](Self::stream).
     pub async fn stream_with(&self, context: Context, event: Event) -> Result<ResponseStream, Error> {
+        ResponseStream::new(self.open(context, event.into()).await?)
+    }
+
+    /// Starts an invocation and waits until the head of its answer is known.
+    pub(super) async fn open(&self, context: Context, input: Input) -> Result<Opened, Error> {
         let handler = self.clone();
         let running = |writer| {
             let invocation = async move {
-                start(&handler.core.desk, &handler.route, (Some(context), event), Some(writer)).await
+                start(&handler.core.desk, &handler.route, (Some(context), input), Some(writer)).await
             };
             Box::pin(invocation) as _
         };
-        stream(running, &|deadline, callback| self.set_timer(deadline, callback)).await
+        open(running, &|deadline, callback| self.set_timer(deadline, callback)).await
     }
 
     /// Calls back at the deadline, on the thread of the guests' timers.

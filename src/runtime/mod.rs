@@ -5,6 +5,7 @@ mod core;
 mod deploy;
 mod develop;
 mod handler;
+mod http;
 mod info;
 mod precompile;
 
@@ -15,6 +16,7 @@ pub use self::builder::RuntimeBuilder;
 use self::core::Core;
 pub use self::deploy::Deployed;
 pub use self::handler::Handler;
+pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
 pub use self::precompile::{PrecompileOptions, precompile};
 use crate::error::Error;

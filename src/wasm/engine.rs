@@ -108,7 +108,7 @@ impl Engines {
         }
         let engine = wasmtime::Engine::new(&self.config(kind)).map_err(refused)?;
         // Two threads may have made one; the second goes, as nothing runs on it yet.
-        Ok(shard.get_or_init(|| Shard { linkers: Linkers::new(&engine), engine }))
+        Ok(shard.get_or_init(|| Shard { linkers: Linkers::new(&engine, kind), engine }))
     }
 
     /// Makes an engine that only compiles: same code, no room for guests.

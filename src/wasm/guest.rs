@@ -8,7 +8,7 @@ use wasmtime::Store;
 use crate::body::Writer;
 use crate::context::Context;
 use crate::error::ErrorKind;
-use crate::event::{Event, Response};
+use crate::event::{Input, Response};
 use crate::report::Report;
 use crate::wasm::contract::{Contract, Exports, Live, NEVER, give_wasi};
 use crate::wasm::fault::{Fault, Refused, explain};
@@ -144,10 +144,10 @@ impl Guest {
     /// Hands the event to the guest; what comes out is for [`judge`](Self::judge).
     pub(crate) fn call(
         &mut self,
-        event: Event,
+        input: Input,
         sink: Option<Writer>,
     ) -> impl Future<Output = Answered> + Send {
-        self.exports.call(&mut self.store, event, sink)
+        self.exports.call(&mut self.store, input, sink)
     }
 
     /// Finds out what came of a call.

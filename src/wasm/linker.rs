@@ -10,37 +10,48 @@ use wasmtime::{Engine, ExternType, Module, ValType};
 use crate::error::{ErrorKind, Failure};
 use crate::wasm::contract::bytes::bridge::Bridge;
 use crate::wasm::contract::{bytes as bytes_contract, function};
+use crate::wasm::engine::Kind;
 use crate::wasm::state::State;
 
 /// The version of WASI that the engine implements; a guest may be built against any 0.2 up to it, and against
 /// a later one as long as it uses nothing new.
 const WASI: &str = "0.2.12";
+const WASI_3: &str = "0.3.0";
 pub(crate) const LOGGING: &str = "wasi:logging/logging@0.1.0-draft";
 pub(crate) const PREVIEW_1: &str = "wasi_snapshot_preview1";
 /// The packages that components may import from, and their versions.
-const OFFERED: [(&str, &str); 8] = [
+const OFFERED: [(&str, &str); 15] = [
     ("fnhost:function", "0.1.0"),
     ("wasi:cli", WASI),
     ("wasi:clocks", WASI),
     ("wasi:filesystem", WASI),
+    ("wasi:http", WASI),
     ("wasi:io", WASI),
     ("wasi:random", WASI),
     ("wasi:sockets", WASI),
     ("wasi:logging", "0.1.0-draft"),
+    ("wasi:cli", WASI_3),
+    ("wasi:clocks", WASI_3),
+    ("wasi:filesystem", WASI_3),
+    ("wasi:http", WASI_3),
+    ("wasi:random", WASI_3),
+    ("wasi:sockets", WASI_3),
 ];
 
 /// The linkers of one engine, made when they are first needed.
 pub(crate) struct Linkers {
     engine: Engine,
+    kind: Kind,
     components: OnceLock<wasmtime::component::Linker<State>>,
     modules: OnceLock<wasmtime::Linker<State>>,
     pub(crate) bridge: Arc<Bridge>,
 }
 
 impl Linkers {
-    pub(crate) fn new(engine: &Engine) -> Self {
+    pub(crate) fn new(engine: &Engine, kind: Kind) -> Self {
         Self {
             engine: engine.clone(),
+            kind,
             components: OnceLock::new(),
             modules: OnceLock::new(),
             bridge: Arc::default(),
@@ -61,7 +72,7 @@ impl Linkers {
         let linker = match self.components.get() {
             Some(linker) => linker,
             None => {
-                let linker = component_linker(&self.engine).map_err(broken)?;
+                let linker = component_linker(&self.engine, self.kind).map_err(broken)?;
                 self.components.get_or_init(|| linker)
             }
         };
@@ -85,9 +96,14 @@ impl Linkers {
     }
 }
 
-fn component_linker(engine: &Engine) -> wasmtime::Result<wasmtime::component::Linker<State>> {
+fn component_linker(engine: &Engine, kind: Kind) -> wasmtime::Result<wasmtime::component::Linker<State>> {
     let mut linker = wasmtime::component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    if kind == Kind::Concurrent {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
     function::define(&mut linker)?;
     Ok(linker)
 }
@@ -137,7 +153,9 @@ fn check_offered(function: &str, import: &str) -> Result<(), ErrorKind> {
             fix: fix.into(),
         })
     };
-    let Some((_, offered)) = OFFERED.iter().find(|(known, _)| *known == package) else {
+    let known: Vec<&str> =
+        OFFERED.iter().filter(|(known, _)| *known == package).map(|(_, version)| *version).collect();
+    if known.is_empty() {
         let all = OFFERED.map(|(package, version)| format!("{package}@{version}")).join(", ");
         let fix = if interface.contains(':') {
             "build the code without it, or grant the host's own function with `.grant` and call it by name"
@@ -145,11 +163,11 @@ fn check_offered(function: &str, import: &str) -> Result<(), ErrorKind> {
             "grant the host's function with `.grant` and call it through fnhost:function/host"
         };
         return link(all, fix);
-    };
-    if is_compatible(version, offered) {
+    }
+    if known.iter().any(|offered| is_compatible(version, offered)) {
         Ok(())
     } else {
-        link((*offered).into(), "build it against an offered version")
+        link(known.join(" and "), "build it against an offered version")
     }
 }
 

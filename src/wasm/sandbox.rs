@@ -16,7 +16,7 @@ use crate::clock::{Cut, Face};
 use crate::context::Facts;
 use crate::errand;
 use crate::error::{ErrorKind, Phase};
-use crate::event::{Event, Response};
+use crate::event::{Input, Response};
 use crate::limits::PAGE;
 use crate::pool::{Lease, Pool, Seat, Vacancy};
 use crate::report::Start;
@@ -176,7 +176,7 @@ impl Sandbox {
     pub(crate) async fn call(
         self: &Arc<Self>,
         call: &mut Call,
-        event: Event,
+        input: Input,
         sink: Option<Writer>,
         lane: usize,
     ) -> Result<Response, ErrorKind> {
@@ -198,7 +198,7 @@ impl Sandbox {
             }
             Seat::Empty(vacancy) => self.fill(vacancy, call, started, lane).await?,
         };
-        let (response, intact, ended_at) = self.serve(lease.guest(), call, event, sink, (now, lane)).await;
+        let (response, intact, ended_at) = self.serve(lease.guest(), call, input, sink, (now, lane)).await;
         if intact {
             if call.report.start == Some(Start::Reused) {
                 // What comes now is a push; a guest that goes takes longer and counts.
@@ -280,7 +280,7 @@ impl Sandbox {
         &self,
         guest: &mut Guest,
         call: &mut Call,
-        event: Event,
+        input: Input,
         sink: Option<Writer>,
         (started, lane): (Instant, usize),
     ) -> (Result<Response, ErrorKind>, bool, Instant) {
@@ -293,7 +293,7 @@ impl Sandbox {
         guest.begin(call.take_context(), deadline);
         let ended = {
             // Dropped here, wherever it stands: only then can the guest be asked what it used.
-            let calling = pin!(guest.call(event, sink));
+            let calling = pin!(guest.call(input, sink));
             self.watch(lane, deadline).run(started, calling).await
         };
         call.report.busy += ended.busy;

@@ -8,11 +8,13 @@ use bytes::Bytes;
 use tracing::Level;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::context::Context;
 use crate::error::Failure;
 use crate::event::Event;
 use crate::wasm::census::MOST_INSTANCES;
+use crate::wasm::contract::http::Side;
 use crate::wasm::linked::Linked;
 use crate::wasm::log::{Log, SharedLog};
 use crate::wasm::meter::{Meter, Room};
@@ -42,10 +44,11 @@ pub(crate) enum Wasi {
     P2(Box<P2>),
 }
 
-/// WASI 0.2.
+/// WASI of components: 0.2 and 0.3.
 pub(crate) struct P2 {
     ctx: WasiCtx,
     table: ResourceTable,
+    http: Side,
 }
 
 /// What a core module and the host hand each other during one event.
@@ -150,6 +153,16 @@ impl State {
         context
     }
 
+    fn p2(&mut self) -> &mut P2 {
+        if !matches!(self.wasi, Wasi::P2(_)) {
+            self.wasi = Wasi::p2(&mut WasiCtxBuilder::new());
+        }
+        match &mut self.wasi {
+            Wasi::P2(p2) => p2,
+            Wasi::None | Wasi::P1(_) => unreachable!("it was set just now"),
+        }
+    }
+
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
         if !matches!(self.wasi, Wasi::P1(_)) {
             self.wasi = Wasi::p1(&mut WasiCtxBuilder::new());
@@ -175,19 +188,21 @@ impl Wasi {
     pub(crate) fn p2(builder: &mut WasiCtxBuilder) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self::P2(Box::new(P2 { ctx: builder.build(), table }))
+        Self::P2(Box::new(P2 { ctx: builder.build(), table, http: Side::new() }))
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        if !matches!(self.wasi, Wasi::P2(_)) {
-            self.wasi = Wasi::p2(&mut WasiCtxBuilder::new());
-        }
-        match &mut self.wasi {
-            Wasi::P2(p2) => WasiCtxView { ctx: &mut p2.ctx, table: &mut p2.table },
-            Wasi::None | Wasi::P1(_) => unreachable!("it was set just now"),
-        }
+        let P2 { ctx, table, .. } = self.p2();
+        WasiCtxView { ctx, table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let P2 { table, http: Side { ctx, hooks }, .. } = self.p2();
+        WasiHttpCtxView { hooks, table, ctx }
     }
 }
 

@@ -14,8 +14,8 @@ EXAMPLES=$(cd "$HERE/../../examples/guests" && pwd)
 TARGET=${GUEST_TARGET:-${TMPDIR:-/tmp}/fnhost-guests}
 CARGO_DIR=${CARGO_HOME:-$HOME/.cargo}
 HOST_RUSTC=$(command -v rustc)
-ALL="command command-p2 counter echo echo-wasi init-none init-none-bytes init-slow init-slow-bytes json json-rs
-  misbehave misbehave-bytes snapshot-probe snapshot-probe-p1 hello plugin-good plugin-bad hello-js json-qjs"
+ALL="command command-p2 counter echo echo-wasi http-hello http-hello-p3 http-rs http-rs-p3 init-none init-none-bytes init-slow init-slow-bytes
+  json json-rs misbehave misbehave-bytes snapshot-probe snapshot-probe-p1 hello plugin-good plugin-bad hello-js json-qjs"
 
 has_targets() {
   for t in wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2; do
@@ -102,8 +102,8 @@ check_paths() {
 
 build() {
   case $1 in
-    echo | init-none | init-slow | json | json-rs) pure_component "$HERE" "$1" ;;
-    counter | echo-wasi | misbehave | snapshot-probe) wasi_component "$HERE" "$1" ;;
+    echo | http-hello | http-hello-p3 | init-none | init-slow | json | json-rs) pure_component "$HERE" "$1" ;;
+    counter | echo-wasi | http-rs | http-rs-p3 | misbehave | snapshot-probe) wasi_component "$HERE" "$1" ;;
     init-none-bytes | init-slow-bytes | misbehave-bytes) core_module wasm32-unknown-unknown "$1" ;;
     snapshot-probe-p1) core_module wasm32-wasip1 "$1" ;;
     command) command_for wasm32-wasip1 "$1" ;;

@@ -27,3 +27,4 @@ mod streams;
 mod tidy;
 mod docs;
 mod warm_ups;
+mod wasi_http;

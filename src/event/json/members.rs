@@ -11,10 +11,10 @@ use crate::event::json::{SPEC_VERSION, data};
 
 /// Members by name; each is taken out when it is read, so what remains are extensions.
 #[derive(Default)]
-pub(super) struct Members(BTreeMap<String, Value>);
+pub(in crate::event) struct Members(BTreeMap<String, Value>);
 
 impl Members {
-    pub(super) fn add(&mut self, name: String, value: Value) -> Result<(), Fault> {
+    pub(in crate::event) fn add(&mut self, name: String, value: Value) -> Result<(), Fault> {
         if self.0.contains_key(&name) {
             return Err(Fault::new(&label(&name), "the member stands there twice; leave one of them out"));
         }
@@ -22,7 +22,7 @@ impl Members {
         Ok(())
     }
 
-    pub(super) fn into_event(mut self) -> Result<Event, Fault> {
+    pub(in crate::event) fn into_event(mut self) -> Result<Event, Fault> {
         self.check_version()?;
         let mut event = self.required_attributes()?;
         if let Some(subject) = self.text("subject")? {

@@ -5,7 +5,7 @@
 
 mod data;
 mod faithful;
-mod members;
+pub(super) mod members;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use crate::event::json::data::Data;
 use crate::event::json::members::Members;
 
 /// The only version of the specification that there is, but for drafts.
-const SPEC_VERSION: &str = "1.0";
+pub(super) const SPEC_VERSION: &str = "1.0";
 
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

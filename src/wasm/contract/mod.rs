@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 mod command;
 pub(crate) mod function;
+pub(crate) mod http;
 mod shape;
 mod stdio;
 
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Store;
 
 use crate::body::Writer;
+use crate::context::Context;
 use crate::error::ErrorKind;
-use crate::event::{Event, Response};
+use crate::event::{Input, Response};
 use crate::wasm::artifact::Loaded;
 use crate::wasm::engine::Shard;
 use crate::wasm::recipe::Recipe;
@@ -29,6 +31,8 @@ pub enum Contract {
     Function,
     /// A command: stdin in, stdout out.
     Command,
+    /// A component that exports `wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`.
+    Http,
     /// A core module that exports `memory`, `fnhost_alloc` and `fnhost_handle`.
     Bytes,
     /// A closure in Rust.
@@ -40,6 +44,7 @@ impl fmt::Display for Contract {
         f.write_str(match self {
             Self::Function => "function",
             Self::Command => "command",
+            Self::Http => "http",
             Self::Bytes => "bytes",
             Self::Native => "native",
         })
@@ -50,6 +55,7 @@ impl fmt::Display for Contract {
 pub(crate) enum Code {
     Function(function::Code),
     Command(command::Code),
+    Http(http::Code),
     Bytes(bytes::Code),
 }
 
@@ -57,6 +63,7 @@ pub(crate) enum Code {
 pub(crate) enum Exports {
     Function(function::Exports),
     Command(Box<command::Exports>),
+    Http(Box<http::Exports>),
     Bytes(Box<bytes::Exports>),
 }
 
@@ -84,6 +91,9 @@ impl Code {
                 if let Some(export) = function::find_handler(function, component)? {
                     return function::Code::link(function, component, shard, &export).map(Self::Function);
                 }
+                if http::is_component(component) {
+                    return http::Code::link(function, component, shard).map(Self::Http);
+                }
                 if command::is_component(component) {
                     return command::Code::link_component(function, component, shard).map(Self::Command);
                 }
@@ -99,6 +109,7 @@ impl Code {
         match self {
             Self::Function(_) => Contract::Function,
             Self::Command(_) => Contract::Command,
+            Self::Http(_) => Contract::Http,
             Self::Bytes(_) => Contract::Bytes,
         }
     }
@@ -108,7 +119,7 @@ impl Code {
         match self {
             Self::Function(code) => code.has_init(),
             Self::Bytes(code) => code.has_init(),
-            Self::Command(_) => false,
+            Self::Command(_) | Self::Http(_) => false,
         }
     }
 
@@ -117,7 +128,7 @@ impl Code {
         match self {
             Self::Bytes(_) => true,
             Self::Command(code) => code.is_module(),
-            Self::Function(_) => false,
+            Self::Function(_) | Self::Http(_) => false,
         }
     }
 
@@ -127,6 +138,7 @@ impl Code {
             Self::Function(code) => code.check_init(export),
             Self::Bytes(code) => code.check_init(export),
             Self::Command(_) => Err("a command runs once and has no init; leave `init_export` out".into()),
+            Self::Http(_) => Err("a handler of wasi:http has no init; leave `init_export` out".into()),
         }
     }
 
@@ -135,6 +147,7 @@ impl Code {
         Ok(match self {
             Self::Function(code) => Exports::Function(code.instantiate(store).await?),
             Self::Command(code) => Exports::Command(Box::new(code.instantiate(store).await?)),
+            Self::Http(code) => Exports::Http(Box::new(code.instantiate(store).await?)),
             Self::Bytes(code) => Exports::Bytes(code.instantiate(store).await?),
         })
     }
@@ -145,6 +158,7 @@ impl Exports {
         match self {
             Self::Function(exports) => Live::Component(exports.instance()),
             Self::Command(exports) => exports.live(),
+            Self::Http(exports) => Live::Component(exports.instance()),
             Self::Bytes(exports) => Live::Module(exports.instance()),
         }
     }
@@ -154,7 +168,7 @@ impl Exports {
         match self {
             Self::Function(exports) => exports.has_init(),
             Self::Bytes(exports) => exports.has_init(),
-            Self::Command(_) => false,
+            Self::Command(_) | Self::Http(_) => false,
         }
     }
 
@@ -163,7 +177,7 @@ impl Exports {
         match self {
             Self::Function(exports) => exports.init(store).await,
             Self::Bytes(exports) => exports.init(store).await,
-            Self::Command(_) => Ok(Ok(())),
+            Self::Command(_) | Self::Http(_) => Ok(Ok(())),
         }
     }
 
@@ -171,13 +185,27 @@ impl Exports {
     pub(crate) async fn call(
         &mut self,
         store: &mut Store<State>,
-        event: Event,
+        input: Input,
         sink: Option<Writer>,
     ) -> wasmtime::Result<Result<Response, ErrorKind>> {
+        if let Self::Http(exports) = self {
+            return exports.call(store, input, sink).await;
+        }
+        let event = match input {
+            Input::Event(event) => event,
+            // It was meant for a version that speaks HTTP.
+            request => {
+                match request.into_event(store.data_mut().context.get_or_insert_with(Context::new)).await {
+                    Ok(event) => event,
+                    Err(kind) => return Ok(Err(kind)),
+                }
+            }
+        };
         match self {
             Self::Function(exports) => exports.call(store, event).await,
             Self::Bytes(exports) => exports.call(store, event).await,
             Self::Command(exports) => exports.call(store, event, sink).await,
+            Self::Http(_) => unreachable!("it was called above"),
         }
     }
 }
@@ -225,7 +253,8 @@ fn unknown(function: &str, found: impl Iterator<Item = String>) -> ErrorKind {
         _ if total > 20 => format!("the exports {} and {} more", found.join(", "), total - 20),
         _ => format!("the exports {}", found.join(", ")),
     };
-    let needed = "a component that exports fnhost:function/handler@0.1 or wasi:cli/run@0.2, or a core module that \
+    let needed = "a component that exports fnhost:function/handler@0.1, wasi:http/incoming-handler@0.2, \
+                  wasi:http/handler@0.3 or wasi:cli/run@0.2, or a core module that \
                   exports memory, fnhost_alloc and fnhost_handle, or _start";
     ErrorKind::UnknownContract { function: function.into(), found, needed: needed.into() }
 }

@@ -67,7 +67,7 @@ impl<'a> Stage<'a> {
             let mut call = first.take().unwrap_or_else(|| self.again(sample));
             let timing = (Instant::now(), lane);
             let (ended, ..) =
-                self.sandbox.serve(lease.guest(), &mut call, sample.clone(), None, timing).await;
+                self.sandbox.serve(lease.guest(), &mut call, sample.clone().into(), None, timing).await;
             answers.push(conclude(call, ended)?);
         }
         Ok(Rehearsed { lease, init, answers })

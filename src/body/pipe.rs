@@ -1,4 +1,5 @@
-//! Payload bytes that arrive in chunks.
+//! An answer's bytes on their way from who writes them to who reads them, with the head of an HTTP answer before and
+//! its trailers behind.
 //!
 //! A pipe promises that a writer waits once `window` bytes are unread, so that a slow reader is back-pressure
 //! and nothing piles up, and that each side learns when the other is gone.
@@ -9,6 +10,8 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::response::Parts;
 use parking_lot::Mutex;
 
 /// Makes a pipe of which so many bytes may be unread.
@@ -26,6 +29,8 @@ struct Shared {
     written: bool,
     unheard: bool,
     deadline: Option<Instant>,
+    head: Option<Box<Parts>>,
+    trailers: Option<Box<HeaderMap>>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -71,6 +76,20 @@ impl Writer {
         self.0.lock().deadline = Some(deadline);
     }
 
+    /// Hands over the head of an HTTP answer, before anything is written.
+    pub(crate) fn open(&self, head: Parts) {
+        let mut shared = self.0.lock();
+        shared.head = Some(Box::new(head));
+        let waker = shared.reader.take();
+        drop(shared);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Leaves the trailers, which come after everything that was written.
+    pub(crate) fn leave(&self, trailers: HeaderMap) {
+        self.0.lock().trailers = Some(Box::new(trailers));
+    }
+
     pub(crate) fn write(&self, chunk: Bytes) {
         if chunk.is_empty() {
             return;
@@ -101,8 +120,24 @@ impl Reader {
         self.0.lock().deadline
     }
 
-    pub(crate) fn has_chunk(&self) -> bool {
-        !self.0.lock().chunks.is_empty()
+    /// Tells whether the head is known: it was handed over, or something was written without one.
+    pub(crate) fn has_begun(&self) -> bool {
+        let shared = self.0.lock();
+        shared.head.is_some() || !shared.chunks.is_empty()
+    }
+
+    pub(crate) fn take_head(&self) -> Option<Box<Parts>> {
+        self.0.lock().head.take()
+    }
+
+    pub(crate) fn take_trailers(&self) -> Option<Box<HeaderMap>> {
+        self.0.lock().trailers.take()
+    }
+
+    /// Tells whether everything was written, and read.
+    pub(crate) fn is_over(&self) -> bool {
+        let shared = self.0.lock();
+        shared.written && shared.chunks.is_empty()
     }
 
     /// Takes the next chunk; none at the end.

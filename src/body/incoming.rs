@@ -1,0 +1,164 @@
+//! The body of a request, while it comes.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::error::{ErrorKind, Payload};
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of a request, while it comes; past its limit it ends with an error.
+pub(crate) struct Incoming {
+    body: UnsyncBoxBody<Bytes, BoxError>,
+    seen: Arc<Seen>,
+}
+
+/// What has come of a body so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    bytes: AtomicU64,
+    limit: AtomicU64,
+}
+
+impl Seen {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Sets the limit; it comes with the function that serves the request.
+    pub(crate) fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Relaxed);
+    }
+
+    /// Returns the error for a body that was larger than it may be.
+    pub(crate) fn excess(&self) -> Option<ErrorKind> {
+        let (size, limit) = (self.bytes(), self.limit.load(Relaxed));
+        (size > limit).then_some(ErrorKind::PayloadTooLarge { what: Payload::Event, limit, size })
+    }
+}
+
+/// A body went past its limit.
+#[derive(Debug)]
+pub(crate) struct TooLong {
+    pub(crate) limit: u64,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the body is larger than its limit of {} bytes", self.limit)
+    }
+}
+
+impl std::error::Error for TooLong {}
+
+impl Incoming {
+    pub(crate) fn new<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let seen = Arc::new(Seen { bytes: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) });
+        Self { body: body.map_err(Into::into).boxed_unsync(), seen }
+    }
+
+    pub(crate) fn seen(&self) -> &Arc<Seen> {
+        &self.seen
+    }
+
+    /// Waits for the whole body.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops what has come.
+    pub(crate) async fn collect(mut self) -> Result<Bytes, ErrorKind> {
+        let mut whole = Collected::Nothing;
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            let frame = frame.map_err(|error| self.seen.excess().unwrap_or_else(|| broken(&error)))?;
+            if let Ok(chunk) = frame.into_data() {
+                whole.add(chunk);
+            }
+        }
+        Ok(whole.into_bytes())
+    }
+}
+
+fn broken(error: &BoxError) -> ErrorKind {
+    ErrorKind::InvalidBody { reason: format!("the request's body broke off: {error}; send it again") }
+}
+
+/// Most bodies come in one chunk, which is not copied.
+enum Collected {
+    Nothing,
+    One(Bytes),
+    Several(BytesMut),
+}
+
+impl Collected {
+    fn add(&mut self, chunk: Bytes) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::One(chunk),
+            Self::One(first) => {
+                let mut several = BytesMut::from(&*first);
+                several.extend_from_slice(&chunk);
+                Self::Several(several)
+            }
+            Self::Several(mut several) => {
+                several.extend_from_slice(&chunk);
+                Self::Several(several)
+            }
+        };
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Nothing => Bytes::new(),
+            Self::One(chunk) => chunk,
+            Self::Several(several) => several.freeze(),
+        }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(chunk) = frame.data_ref()
+        {
+            let more = chunk.len() as u64;
+            let limit = self.seen.limit.load(Relaxed);
+            if self.seen.bytes.fetch_add(more, Relaxed).saturating_add(more) > limit {
+                return Poll::Ready(Some(Err(TooLong { limit }.into())));
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! Payload bytes that arrive in chunks: those that come with a request, and those of an answer.
+
+mod incoming;
+mod pipe;
+
+pub(crate) use self::incoming::{BoxError, Incoming, Seen, TooLong};
+pub(crate) use self::pipe::{Reader, Writer, pipe};

@@ -1,0 +1,175 @@
+//! Takes an answer from the guest that writes it to whoever waits for it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::response::Parts;
+use http_body::{Body, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::body::{Seen, Writer};
+use crate::error::{Error, ErrorKind, Payload};
+use crate::event::{Request, Response};
+use crate::wasm::fault::{Refused, invalid};
+
+type GuestBody = UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>;
+
+/// Takes an answer from the guest that writes it to whoever waits for it.
+pub(super) struct Relay {
+    to: To,
+    body: Written,
+    bytes: u64,
+    limit: u64,
+    /// What has come of the request's body.
+    seen: Arc<Seen>,
+    is_head: bool,
+    /// How many bytes the guest said that there would be.
+    declared: Option<u64>,
+}
+
+enum To {
+    /// It is wanted whole.
+    Whole { head: Option<Box<Parts>>, body: BytesMut },
+    /// Somebody reads it while it is written.
+    Reader(Writer),
+    /// Everything was handed over.
+    Nobody,
+}
+
+enum Written {
+    NotYet,
+    Under(GuestBody),
+    Over,
+}
+
+/// How far an answer could be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// The guest has to write more.
+    Starved,
+    /// Somebody has to read first.
+    Blocked,
+    /// It has ended.
+    Over,
+}
+
+impl Relay {
+    /// Makes one for the answer to this request.
+    pub(super) fn new(sink: Option<Writer>, limit: u64, request: &Request) -> Self {
+        let (seen, is_head) = (Arc::clone(request.body().seen()), request.method() == http::Method::HEAD);
+        let to = sink.map_or_else(|| To::Whole { head: None, body: BytesMut::new() }, To::Reader);
+        Self { to, body: Written::NotYet, bytes: 0, limit, seen, is_head, declared: None }
+    }
+
+    pub(super) fn has_head(&self) -> bool {
+        !matches!(self.body, Written::NotYet)
+    }
+
+    /// Takes the head; what is written comes after it.
+    ///
+    /// # Errors
+    ///
+    /// The request's body was too large, whatever the guest made of that.
+    pub(super) fn begin(&mut self, response: http::Response<GuestBody>) -> Result<(), ErrorKind> {
+        if let Some(excess) = self.seen.excess() {
+            return Err(excess);
+        }
+        let (parts, body) = response.into_parts();
+        if !self.is_head && parts.status != http::StatusCode::NOT_MODIFIED {
+            self.declared = declared(&parts);
+        }
+        match &mut self.to {
+            To::Whole { head, .. } => *head = Some(Box::new(parts)),
+            To::Reader(writer) => writer.open(parts),
+            To::Nobody => {}
+        }
+        self.body = Written::Under(body);
+        Ok(())
+    }
+
+    /// Hands over what there is.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> wasmtime::Result<Moved> {
+        loop {
+            let Written::Under(body) = &mut self.body else {
+                return Ok(if self.has_head() { Moved::Over } else { Moved::Starved });
+            };
+            if let To::Reader(writer) = &self.to
+                && writer.poll_ready(cx.waker()).is_pending()
+            {
+                return Ok(Moved::Blocked);
+            }
+            match Pin::new(body).poll_frame(cx) {
+                Poll::Pending => return Ok(Moved::Starved),
+                Poll::Ready(Some(Ok(frame))) => self.pass(frame)?,
+                Poll::Ready(Some(Err(error))) => {
+                    return Err(unfinished(&error.to_string()));
+                }
+                Poll::Ready(None) => self.end()?,
+            }
+        }
+    }
+
+    fn end(&mut self) -> wasmtime::Result<()> {
+        if let Some(declared) = self.declared
+            && declared != self.bytes
+        {
+            return Err(unfinished(&format!("{} bytes, {declared} were declared", self.bytes)));
+        }
+        self.body = Written::Over;
+        // Who reads learns of the end even while the guest goes on.
+        if matches!(self.to, To::Reader(_)) {
+            self.to = To::Nobody;
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, frame: Frame<Bytes>) -> wasmtime::Result<()> {
+        let chunk = match frame.into_data() {
+            Ok(chunk) => chunk,
+            Err(frame) => {
+                if let (Ok(trailers), To::Reader(writer)) = (frame.into_trailers(), &self.to) {
+                    writer.leave(trailers);
+                }
+                return Ok(());
+            }
+        };
+        self.bytes += chunk.len() as u64;
+        let (limit, size) = (self.limit, self.bytes);
+        if size > limit {
+            return Err(Refused::TooLarge { what: Payload::Response, limit, size }.into());
+        }
+        if let Some(declared) = self.declared.filter(|declared| size > *declared) {
+            return Err(unfinished(&format!("{size} bytes, {declared} were declared")));
+        }
+        match &mut self.to {
+            To::Whole { body, .. } => body.extend_from_slice(&chunk),
+            To::Reader(writer) => writer.write(chunk),
+            To::Nobody => {}
+        }
+        Ok(())
+    }
+
+    /// Answers what was wanted whole; for who reads along nothing is left.
+    pub(super) fn into_response(self) -> Result<Response, ErrorKind> {
+        let has_head = self.has_head();
+        match self.to {
+            To::Whole { head: Some(head), body } => {
+                crate::event::http::response::read(&head, body.freeze()).map_err(Error::into_kind)
+            }
+            _ if has_head => Ok(Response::new()),
+            _ => Err(ErrorKind::InvalidAnswer {
+                reason: "the guest gave no answer; set the response before the handler returns".into(),
+            }),
+        }
+    }
+}
+
+fn declared(parts: &Parts) -> Option<u64> {
+    parts.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn unfinished(why: &str) -> wasmtime::Error {
+    invalid(format!("the answer's body broke off ({why}); finish it, with as many bytes as were declared"))
+}

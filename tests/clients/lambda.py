@@ -169,7 +169,7 @@ def oversize():
     too_large = client.exceptions.RequestTooLargeException
     quoted = lambda size: '"' + "x" * (size - 2) + '"'
     assert len(value(invoke("echo", quoted(6 * MIB)))) == 6 * MIB - 2
-    for size, kind in [(6 * MIB + 1, "RequestResponse"), (9 * MIB, "DryRun"), (MIB + 1, "Event")]:
+    for size, kind in [(6 * MIB + 1, "RequestResponse"), (30 * MIB, "DryRun"), (MIB + 1, "Event")]:
         error = refused(too_large, lambda: invoke("echo", quoted(size), InvocationType=kind))
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 413, error
     # The connection serves on.

@@ -24,6 +24,7 @@ mod trace;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -33,6 +34,7 @@ use self::answer::Sizes;
 pub use self::body::Body;
 use self::detached::Detached;
 use self::guard::Trust;
+use crate::error::Error;
 use crate::runtime::Runtime;
 
 /// Makes a service that speaks the Invoke API for the functions of a runtime, which it keeps alive.
@@ -107,6 +109,22 @@ impl LambdaService {
     pub fn max_detached(mut self, events: usize) -> Self {
         self.detached = Detached::with_room(events);
         self
+    }
+
+    /// Checks that it may be served on an address; for a host that mounts it in a server of its own.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidConfiguration` where strangers may reach the address, unless the network is trusted.
+    ///
+    /// ```
+    /// let lambda = fnhost::http::lambda::service(&fnhost::Runtime::new()?);
+    /// assert!(lambda.check_address("127.0.0.1:9001".parse().expect("an address")).is_ok());
+    /// assert!(lambda.check_address("0.0.0.0:9001".parse().expect("an address")).is_err());
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    pub fn check_address(&self, address: SocketAddr) -> Result<(), Error> {
+        self.trust.check_address(address)
     }
 }
 

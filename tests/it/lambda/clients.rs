@@ -138,9 +138,12 @@ fn clients_of_aws_invoke_functions() {
     deploy_notes(&runtime);
     let shut = deploy_held(&runtime);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    let endpoint = format!("http://{address}");
     let host = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let router = axum::Router::new().fallback_service(service(&runtime));
+    let lambda = service(&runtime);
+    lambda.check_address(address).unwrap();
+    let router = axum::Router::new().fallback_service(lambda);
     host.spawn(async move {
         listener.set_nonblocking(true).unwrap();
         axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();

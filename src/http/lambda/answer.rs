@@ -92,18 +92,14 @@ impl LambdaService {
         let id = order.context.request_id();
         let answered = handler.invoke_with(order.context, event).await;
         let limit = self.sizes.payload;
-        let (payload, defect, report) = match &answered {
-            Ok(response) if response.bytes().len() > limit => {
-                (None, Some(Defect::too_large(limit as u64)), Some(response.report()))
+        let mut response = match &answered {
+            Ok(response) if response.bytes().len() <= limit => {
+                typed(JSON, Body::whole(response.bytes().clone()))
             }
-            Ok(response) => (Some(response.bytes().clone()), None, Some(response.report())),
-            Err(error) => (None, Some(defect(error, id)?), error.report()),
+            Ok(_) => failed(&Defect::too_large(limit as u64)),
+            Err(error) => failed(&defect(error, id)?),
         };
-        let payload = payload.or_else(|| defect.as_ref().map(Defect::to_json)).unwrap_or_default();
-        let mut response = typed(JSON, Body::whole(payload));
-        if let Some(defect) = defect {
-            response.headers_mut().insert(FUNCTION_ERROR, HeaderValue::from_static(defect.handling()));
-        }
+        let report = answered.as_ref().map_or_else(Error::report, |response| Some(response.report()));
         if let Some(report) = report {
             tell(response.headers_mut(), report, order.with_log);
         }
@@ -138,6 +134,13 @@ fn event(payload: Bytes, id: RequestId) -> Result<Event, Fault> {
 /// Returns what the function did wrong, or the fault of somebody else.
 fn defect(error: &Error, id: RequestId) -> Result<Defect, Fault> {
     Defect::of(error, id).ok_or_else(|| Fault::from(error))
+}
+
+/// The function answered, if only that it could not.
+fn failed(defect: &Defect) -> Response<Body> {
+    let mut response = typed(JSON, Body::whole(defect.to_json()));
+    response.headers_mut().insert(FUNCTION_ERROR, HeaderValue::from_static(defect.handling()));
+    response
 }
 
 fn tell(headers: &mut HeaderMap, report: &Report, with_log: bool) {

@@ -105,7 +105,8 @@ impl LambdaService {
     /// Sets how many invocations of the type `Event` may be under way; 100 by default, and past that they are refused.
     ///
     /// Each has a thread of its own until it ends. They end with the runtime: its shutdown lets them go on for its
-    /// grace, and what has not ended then is cut off and lost.
+    /// grace, and what has not ended then is cut off and lost. Native handlers find the tokio runtime, if any, that
+    /// polled the request; once that is gone its timers and sockets fail them.
     pub fn max_detached(mut self, events: usize) -> Self {
         self.detached = Detached::with_room(events);
         self

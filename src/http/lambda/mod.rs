@@ -24,7 +24,8 @@ mod trace;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -34,7 +35,8 @@ use self::answer::Sizes;
 pub use self::body::Body;
 use self::detached::Detached;
 use self::guard::Trust;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::http::serve::{ServeOptions, Served, serve};
 use crate::runtime::Runtime;
 
 /// Makes a service that speaks the Invoke API for the functions of a runtime, which it keeps alive.
@@ -62,6 +64,7 @@ pub fn service(runtime: &Runtime) -> LambdaService {
         trust: Trust::Loopback,
         sizes: Sizes::default(),
         detached: Detached::with_room(detached::MOST),
+        options: ServeOptions::new(),
     }
 }
 
@@ -76,6 +79,7 @@ pub struct LambdaService {
     trust: Trust,
     sizes: Sizes,
     detached: Detached,
+    options: ServeOptions,
 }
 
 impl LambdaService {
@@ -112,6 +116,42 @@ impl LambdaService {
         self
     }
 
+    /// Sets what clients of [`serve`](Self::serve) may make grow or last; the defaults of [`ServeOptions`] unless set.
+    pub fn serve_options(mut self, options: ServeOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Serves on a socket until `shutdown` is ready, then lets requests in flight end within the grace period.
+    ///
+    /// It may be awaited under any executor; all work is done on threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_address`](Self::check_address), and when a thread cannot start or the listener cannot be used.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts every connection.
+    ///
+    /// ```
+    /// let runtime = fnhost::Runtime::new()?;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    /// let lambda = fnhost::http::lambda::service(&runtime);
+    /// // In place of a future that is ready at once: one that waits for a signal.
+    /// runtime.block_on(lambda.serve(listener, std::future::ready(())))?;
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Served, Error> {
+        self.check_address(listener.local_addr().map_err(|error| unusable(&error))?)?;
+        let options = self.options.clone();
+        serve(listener, self, shutdown, options).await.map_err(|error| unusable(&error))
+    }
+
     /// Checks that it may be served on an address; for a host that mounts it in a server of its own.
     ///
     /// # Errors
@@ -127,6 +167,10 @@ impl LambdaService {
     pub fn check_address(&self, address: SocketAddr) -> Result<(), Error> {
         self.trust.check_address(address)
     }
+}
+
+fn unusable(error: &io::Error) -> Error {
+    ErrorKind::Engine { reason: format!("the Invoke API cannot be served: {error}") }.into()
 }
 
 impl<B> tower_service::Service<http::Request<B>> for LambdaService

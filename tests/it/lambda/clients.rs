@@ -14,7 +14,7 @@ use fnhost::http::lambda::service;
 use fnhost::{Context, Event, Failure, Function, Response, Runtime};
 use serde_json::{Value, json};
 
-use crate::kit::{COMMAND, ECHO, Latch, MIB, SPIN, deploy, module, native_holding, runtime};
+use crate::kit::{COMMAND, ECHO, Latch, MIB, SPIN, deploy, module, native_holding, runtime, until};
 
 const GROW: &str = "(loop $l (br_if $l (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0)))) (unreachable)";
 
@@ -109,7 +109,7 @@ fn deploy_held(runtime: &Runtime) -> Latch {
     deploy(runtime, Function::native("release", release));
     let handler = deploy(runtime, alone("shut", &shut));
     std::thread::spawn(move || handler.invoke_blocking(Event::new("first")));
-    crate::kit::until("its permit is held", || shut.came() == 1);
+    until("its permit is held", || shut.came() == 1);
     shut
 }
 
@@ -138,15 +138,12 @@ fn clients_of_aws_invoke_functions() {
     deploy_notes(&runtime);
     let shut = deploy_held(&runtime);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let endpoint = format!("http://{address}");
-    let host = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let lambda = service(&runtime);
-    lambda.check_address(address).unwrap();
-    let router = axum::Router::new().fallback_service(lambda);
-    host.spawn(async move {
-        listener.set_nonblocking(true).unwrap();
-        axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (lambda, host) = (service(&runtime), runtime.clone());
+    let serving = std::thread::spawn(move || {
+        let until = async { drop(stopped.await) };
+        host.block_on(lambda.serve(listener, until))
     });
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/lambda.py");
     let done = Command::new(python).arg(script).arg(endpoint).output().expect("Python");
@@ -154,4 +151,6 @@ fn clients_of_aws_invoke_functions() {
     assert!(done.status.success(), "\n{out}\n{err}");
     assert!(out.contains("35 of 35 cases passed"), "\n{out}");
     shut.open();
+    drop(stop);
+    assert_eq!(serving.join().unwrap().expect("it served").requests_cut, 0);
 }

@@ -9,7 +9,7 @@ use fnhost::{Bytes, Context, Event, Function, Response, Runtime};
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
-use crate::kit::{COMMAND, Latch, assert_quiet, deploy, native_holding, poll, runtime, until};
+use crate::kit::{COMMAND, Latch, assert_quiet, deploy, native_holding, poll, runtime, says, until};
 
 /// Requests for one function.
 struct Caller {
@@ -69,6 +69,17 @@ fn pages_and_foreign_hosts_are_refused_and_told_why() {
     assert_eq!(alone.status(invoke("f", &[("host", "evil.example")])), 403);
     assert_eq!(trusted.status(invoke("f", &[("host", "functions.internal")])), 200);
     assert_eq!(latch.came(), 2, "who was refused reached nothing");
+}
+
+#[test]
+fn it_is_served_on_loopback_only_unless_the_network_is_trusted() {
+    let runtime = runtime();
+    let serve = |lambda: LambdaService| {
+        let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+        runtime.block_on(lambda.serve(listener, std::future::ready(())))
+    };
+    says(&serve(service(&runtime)).unwrap_err(), &["no signature", "0.0.0.0", "trusted_network"]);
+    assert!(serve(service(&runtime).trusted_network()).is_ok());
 }
 
 #[test]

@@ -184,6 +184,12 @@ impl Context {
         }
     }
 
+    /// Makes the context of another event that came with this one: the same but for its request id.
+    #[cfg(feature = "http")]
+    pub(crate) fn sibling(&self) -> Self {
+        Self { request_id: RequestId::new(), ..self.clone() }
+    }
+
     /// Sets whose event this is; 1 to 256 bytes. A reused guest never serves two tenants.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
@@ -319,7 +325,8 @@ pub(crate) struct Fault {
     pub(crate) reason: String,
 }
 
-fn is_traceparent(text: &str) -> bool {
+/// Tells whether a text is a W3C trace parent of version 00.
+pub(crate) fn is_traceparent(text: &str) -> bool {
     let hex = |part: &str, len: usize| {
         part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
@@ -396,6 +403,17 @@ mod tests {
         assert!(Context::new().with_tenant("").fault().is_some());
         assert!(Context::new().with_tenant("x".repeat(257)).fault().is_some());
         assert!(Context::new().with_tenant("x".repeat(256)).fault().is_none());
+    }
+
+    #[test]
+    #[cfg(feature = "http")]
+    fn a_sibling_differs_in_its_request_id_alone() {
+        let context =
+            Context::new().with_tenant("acme").with_attribute("a", "1").with_timeout(Duration::MAX / 2);
+        let sibling = context.sibling();
+        assert_ne!(sibling.request_id(), context.request_id());
+        let same = Context { request_id: context.request_id(), ..sibling };
+        assert_eq!(format!("{same:?}"), format!("{context:?}"));
     }
 
     #[test]

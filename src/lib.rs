@@ -81,6 +81,8 @@ pub mod http;
 
 pub use bytes::Bytes;
 
+#[cfg(feature = "http")]
+pub use crate::admission::Rate;
 pub use crate::context::{Context, RequestId};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};

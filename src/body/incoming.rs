@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -23,10 +23,11 @@ pub(crate) struct Incoming {
 }
 
 /// What has come of a body so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Seen {
     bytes: AtomicU64,
     limit: AtomicU64,
+    awaited: AtomicBool,
 }
 
 impl Seen {
@@ -34,9 +35,15 @@ impl Seen {
         self.bytes.load(Relaxed)
     }
 
-    /// Sets the limit; it comes with the function that serves the request.
+    /// Sets a limit, of the function or the route that serves the request; the lowest holds.
     pub(crate) fn set_limit(&self, limit: u64) {
-        self.limit.store(limit, Relaxed);
+        self.limit.fetch_min(limit, Relaxed);
+    }
+
+    /// Tells whether somebody waits for the client to send more.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Relaxed)
     }
 
     /// Returns the error for a body that was larger than it may be.
@@ -66,7 +73,11 @@ impl Incoming {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let seen = Arc::new(Seen { bytes: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) });
+        let seen = Arc::new(Seen {
+            bytes: AtomicU64::new(0),
+            limit: AtomicU64::new(u64::MAX),
+            awaited: AtomicBool::new(false),
+        });
         Self { body: body.map_err(Into::into).boxed_unsync(), seen }
     }
 
@@ -135,7 +146,9 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.seen.awaited.store(polled.is_pending(), Relaxed);
+        let Poll::Ready(frame) = polled else { return Poll::Pending };
         if let Some(Ok(frame)) = &frame
             && let Some(chunk) = frame.data_ref()
         {

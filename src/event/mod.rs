@@ -8,7 +8,7 @@ mod body;
 mod extension;
 pub(crate) mod http;
 mod input;
-mod json;
+pub(crate) mod json;
 mod media_type;
 mod response;
 mod time;

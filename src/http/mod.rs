@@ -1,6 +1,23 @@
 //! Functions over HTTP: the gateway, which mounts in a service of the host's own.
 
+mod answer;
+mod answerer;
+mod auth;
+mod body;
+mod cloudevents;
+mod cors;
+mod endpoint;
+mod gateway;
+mod ids;
 pub mod lambda;
+mod permit;
+mod route;
 mod serve;
 
+pub use self::auth::{Authorizer, Denied, Identity, Jwt, JwtAlgorithm, JwtKey, Verdict};
+pub use self::body::Body;
+pub use self::cloudevents::CloudEvents;
+pub use self::cors::Cors;
+pub use self::gateway::{Answering, Gateway, GatewayBuilder};
+pub use self::route::Route;
 pub use self::serve::{ServeOptions, Served};

@@ -60,7 +60,15 @@ impl Handler {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let request = request.map(Incoming::new);
+        self.serve(context, request.map(Incoming::new)).await
+    }
+
+    /// Answers a request whose body is counted already.
+    pub(crate) async fn serve(
+        &self,
+        context: Context,
+        request: Request,
+    ) -> Result<http::Response<HttpBody>, Error> {
         let answer = match self.route.resolve(lane::home()) {
             Some(slot) if !slot.deployment.callee.speaks_http() => {
                 request.body().seen().set_limit(slot.deployment.limits.event);

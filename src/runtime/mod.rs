@@ -19,6 +19,8 @@ pub use self::handler::Handler;
 pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
 pub use self::precompile::{PrecompileOptions, precompile};
+#[cfg(feature = "http")]
+use crate::clock::Face;
 use crate::error::Error;
 use crate::function::Function;
 use crate::invoke::{Route, Way, drain, unknown};
@@ -88,6 +90,12 @@ impl Runtime {
     #[cfg(feature = "http")]
     pub(crate) fn is_closed(&self) -> bool {
         self.core().is_closed()
+    }
+
+    /// Returns the clock that deadlines stand on.
+    #[cfg(feature = "http")]
+    pub(crate) fn face(&self) -> &Face {
+        &self.core().desk.face
     }
 
     /// Compiles a function and makes it the newest version of its name.

@@ -4,9 +4,12 @@
 
 mod cache;
 mod cancellation;
+#[cfg(feature = "http")]
+mod cloudevents;
 mod contracts;
 mod deadlines;
 mod executors;
+mod gateway;
 mod grants;
 mod hostile;
 mod init;

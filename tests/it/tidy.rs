@@ -140,7 +140,8 @@ fn escaped_len(text: &str, quote: char) -> usize {
 
 /// Returns the crate's modules in reading order.
 fn modules(lib: &Source) -> Vec<String> {
-    let names = lib.code.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let lines = lib.code.lines().map(|line| line.strip_prefix("pub ").unwrap_or(line));
+    let names = lines.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
     names.map(String::from).collect()
 }
 

@@ -11,12 +11,9 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::attributes::{Fault, label};
-use crate::event::http::{CE, MAX_HEADER_BYTES, MAX_HEADERS, percent};
+use crate::event::http::{CE, ELSEWHERE, MAX_HEADER_BYTES, MAX_HEADERS, percent, with_body};
 use crate::event::json::SPEC_VERSION;
 use crate::event::json::members::Members;
-
-/// What stands elsewhere in the message: the body, and its type in `content-type`.
-const ELSEWHERE: [&str; 3] = ["data", "data_base64", "datacontenttype"];
 
 /// Tells whether a message without the media type of CloudEvents says that it is an event.
 pub(crate) fn is_event(headers: &HeaderMap) -> bool {
@@ -105,9 +102,7 @@ pub(crate) fn read(headers: &HeaderMap, body: Bytes) -> Result<Event, Error> {
             members.add(attribute.to_owned(), Value::String(value))?;
         }
     }
-    let event = members.into_event()?;
-    let is_absent = body.is_empty() && event.content_type().is_none();
-    Ok(if is_absent { event } else { event.with_body(body) })
+    Ok(with_body(members.into_event()?, body))
 }
 
 fn attribute<'a>(headers: &HeaderMap, name: &'a HeaderName) -> Result<Option<(&'a str, String)>, Fault> {

@@ -18,7 +18,8 @@ use crate::event::Response;
 use crate::event::attributes::{label, quoted};
 use crate::event::http::{CE, HEADER, is_framing, percent};
 
-const STATUS: &str = "http.status";
+/// The attribute that sets the status.
+pub(crate) const STATUS: &str = "http.status";
 const LEAST_STATUS: u16 = 200;
 const MOST_STATUS: u16 = 599;
 
@@ -104,10 +105,13 @@ fn is_final(status: &StatusCode) -> bool {
     (LEAST_STATUS..=MOST_STATUS).contains(&status.as_u16())
 }
 
+/// Tells whether a response with that status has no body.
+pub(crate) fn is_bare(status: StatusCode) -> bool {
+    [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
 fn check_body(status: StatusCode, body: &Bytes) -> Result<(), Error> {
-    let is_bare =
-        [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
-    if is_bare && !body.is_empty() {
+    if is_bare(status) && !body.is_empty() {
         let (status, len) = (status.as_u16(), body.len());
         return Err(invalid(format!(
             "a body of {len} bytes with status {status}, which has none; leave it out"

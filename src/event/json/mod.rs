@@ -12,8 +12,12 @@ mod tests;
 
 use std::fmt;
 
+#[cfg(feature = "http")]
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+#[cfg(feature = "http")]
+use serde_json::Value;
 
 use crate::event::Event;
 use crate::event::json::data::Data;
@@ -62,6 +66,16 @@ fn write_data<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Erro
         Some(Data::Json(value)) => map.serialize_entry("data", &value),
         Some(Data::Text(text)) => map.serialize_entry("data", text),
         Some(Data::Base64(text)) => map.serialize_entry("data_base64", &text),
+    }
+}
+
+/// Writes a body as the member of an object that would hold it.
+#[cfg(feature = "http")]
+pub(crate) fn data(body: &Bytes, content_type: Option<&str>) -> (&'static str, Value) {
+    match Data::of(body, content_type) {
+        Data::Json(value) => ("data", value),
+        Data::Text(text) => ("data", text.into()),
+        Data::Base64(text) => ("data_base64", text.into()),
     }
 }
 

@@ -4,15 +4,16 @@
 #   tests/guests/large/build.sh                      all of them
 #   tests/guests/large/build.sh json-spidermonkey    this one
 #
-# Needs Node 18 with npm for json-spidermonkey, and Python 3 with venv or pip for json-python; on Debian, root
-# gets what is missing. The tools themselves go into node_modules/ and python/ here. What was built from the same
-# sources is left as it is: running it again does nothing.
+# Needs Node 18 with npm for SpiderMonkey, and Python 3 with venv or pip for Python; on Debian, root gets what is
+# missing. The http guests need cargo as well. The tools themselves go into node_modules/ and python/ here. What was
+# built from the same sources is left as it is: running it again does nothing.
 set -eu
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 cd "$HERE"
 WIT=../../../wit
-ALL="json-spidermonkey json-python"
+HTTP_WIT=out/wit
+ALL="http-python http-spidermonkey json-python json-spidermonkey"
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 
@@ -27,7 +28,7 @@ debian() {
 
 # content FILE...: a hash of the files and of all that every guest is made from.
 content() {
-  cat build.sh "$@" $WIT/*.wit | sha256sum
+  cat build.sh "$@" | sha256sum
 }
 
 # install_once FOLDER FILE COMMAND...: runs the command unless it made the folder from this file already.
@@ -40,17 +41,34 @@ install_once() {
   echo "$listed" >"$folder/.stamp"
 }
 
+# The world `http` with the WASI that it includes: that of the crate wasip2, called what the engine of componentize-js
+# calls it. From 0.2.9 to 0.2.12 nothing changed in what http.wit imports and exports.
+http_wit() (
+  cd ..
+  cargo fetch --locked --quiet
+  version=$(sed -n '/^name = "wasip2"/{n;s/^version = "\(2.*\)"/\1/p}' Cargo.lock)
+  cd "$HERE"
+  rm -rf $HTTP_WIT
+  mkdir -p $HTTP_WIT/deps
+  cp http.wit $HTTP_WIT
+  for package in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"wasip2-$version"/wit/deps/*.wit; do
+    sed "s/${version#*wasi-}/0.2.10/g" "$package" >"$HTTP_WIT/deps/${package##*/}"
+  done
+)
+
+# spidermonkey SOURCE WIT WORLD OUTPUT
 spidermonkey() {
   command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
   install_once node_modules package-lock.json npm ci --silent --ignore-scripts --no-audit --no-fund >&2
-  node componentize.js json.js "$1" >&2
+  node componentize.js "$@" >&2
 }
 
+# python SOURCE WIT WORLD OUTPUT
 python() {
   command -v python3 >/dev/null || debian python3 python3-venv
   install_once python requirements.txt install_python >&2
   PYTHONPATH=python python3 -c 'from componentize_py import script; script()' \
-    --quiet --wit-path $WIT --world function componentize --python-path . app --output "$1" >&2
+    --quiet --wit-path "$2" --world "$3" componentize --python-path . "${1%.py}" --output "$4" >&2
 }
 
 # The packages go into a folder of their own, with whichever pip there is.
@@ -68,19 +86,24 @@ install_python() {
 
 build() {
   case $1 in
-    json-spidermonkey) sources="json.js componentize.js package-lock.json" how=spidermonkey ;;
-    json-python) sources="app.py requirements.txt" how=python ;;
+    *-spidermonkey) source=${1%%-*}.js how=spidermonkey tools="componentize.js package-lock.json" ;;
+    *-python) source=${1%%-*}_app.py how=python tools=requirements.txt ;;
+  esac
+  case $1 in
+    http-python | http-spidermonkey) wit=$HTTP_WIT world=http interface="http.wit ../Cargo.lock" ;;
+    json-python | json-spidermonkey) wit=$WIT world=function interface=$(echo $WIT/*.wit) ;;
     *) die "no guest $1; there are: $ALL" ;;
   esac
   file=out/$1.wasm stamp=out/$1.stamp
-  made_from=$(content $sources)
+  made_from=$(content "$source" $tools $interface)
   if [ -f "$file" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made_from" ]; then
     echo "$1 is there: $(wc -c <"$file") bytes"
     return
   fi
   began=$(date +%s)
+  [ $world != http ] || http_wit
   # Whoever reads the file meanwhile must see a whole one.
-  $how "out/$1.new"
+  $how "$source" "$wit" "$world" "out/$1.new"
   mv "out/$1.new" "$file"
   echo "$made_from" >"$stamp"
   echo "built $1: $(wc -c <"$file") bytes in $(($(date +%s) - began)) s"

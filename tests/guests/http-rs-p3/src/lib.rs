@@ -52,7 +52,7 @@ async fn route(question: Question) -> Answered {
         "/memory" => misbehave::memory(&question),
         "/fail" => misbehave::fail(&question),
         "/trap-late" => misbehave::trap_late(),
-        "/never" => std::future::pending().await,
+        "/never" => misbehave::never().await,
         "/spin" => misbehave::spin(),
         "/trap" => core::arch::wasm32::unreachable(),
         "/panic" => panic!("guest panicked on purpose"),

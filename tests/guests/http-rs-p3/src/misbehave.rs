@@ -11,6 +11,8 @@ use crate::answer::{Outgoing, streamed, text, typed};
 use crate::question::Question;
 
 const MIB: usize = 1 << 20;
+/// In nanoseconds.
+const HOUR: u64 = 3_600_000_000_000;
 
 pub(crate) async fn slow(question: &Question) -> Answered {
     wait_for(question.query.nanoseconds("ms")).await;
@@ -63,6 +65,13 @@ pub(crate) fn memory(question: &Question) -> Answered {
 /// Answers an error code instead of a response.
 pub(crate) fn fail(question: &Question) -> Answered {
     Err(ErrorCode::InternalError(question.query.value("text").map(str::to_string)))
+}
+
+/// Waits for the clock, because a guest that waits for nothing of the host panics.
+pub(crate) async fn never() -> ! {
+    loop {
+        wait_for(HOUR).await;
+    }
 }
 
 pub(crate) fn spin() -> ! {

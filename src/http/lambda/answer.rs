@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use crate::context::{Context, RequestId};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::http::lambda::body::{Body, JSON};
+use crate::http::body::Body;
 use crate::http::lambda::defect::Defect;
 use crate::http::lambda::events::Events;
 use crate::http::lambda::fault::Fault;
@@ -17,6 +17,8 @@ use crate::http::lambda::{LambdaService, log, payload};
 use crate::report::Report;
 use crate::runtime::Handler;
 
+/// The content type of payloads and errors.
+pub(super) const JSON: &str = "application/json";
 /// The type of the event that an invocation is.
 const EVENT_TYPE: &str = "aws.lambda.invoke";
 
@@ -93,9 +95,7 @@ impl LambdaService {
         let answered = handler.invoke_with(order.context, event).await;
         let limit = self.sizes.payload;
         let mut response = match &answered {
-            Ok(response) if response.bytes().len() <= limit => {
-                typed(JSON, Body::whole(response.bytes().clone()))
-            }
+            Ok(response) if response.bytes().len() <= limit => typed(JSON, response.bytes().clone().into()),
             Ok(_) => failed(&Defect::too_large(limit as u64)),
             Err(error) => failed(&defect(error, id)?),
         };
@@ -113,7 +113,7 @@ impl LambdaService {
         if let Err(error) = &begun {
             defect(error, id)?;
         }
-        let mut response = typed(EVENT_STREAM, Body::events(Events::new(begun, id, order.with_log)));
+        let mut response = typed(EVENT_STREAM, Body::new(Events::new(begun, id, order.with_log)));
         response.headers_mut().insert(EXECUTED_VERSION, HeaderValue::from(version));
         Ok(response)
     }
@@ -138,7 +138,7 @@ fn defect(error: &Error, id: RequestId) -> Result<Defect, Fault> {
 
 /// The function answered, if only that it could not.
 fn failed(defect: &Defect) -> Response<Body> {
-    let mut response = typed(JSON, Body::whole(defect.to_json()));
+    let mut response = typed(JSON, defect.to_json().into());
     response.headers_mut().insert(FUNCTION_ERROR, HeaderValue::from_static(defect.handling()));
     response
 }
@@ -166,7 +166,7 @@ fn typed(content_type: &'static str, body: Body) -> Response<Body> {
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::whole(Bytes::new()));
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }

@@ -1,15 +1,16 @@
 //! A streamed answer as events: chunks of the payload, then one that says how it ended.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::Body;
+use http_body::{Body, Frame};
 use serde_json::json;
 
 use crate::context::RequestId;
 use crate::error::Error;
-use crate::http::lambda::body::JSON;
+use crate::http::lambda::answer::JSON;
 use crate::http::lambda::defect::Defect;
 use crate::http::lambda::fault::Fault;
 use crate::http::lambda::frame::message;
@@ -45,12 +46,8 @@ impl Events {
         Self { source, chunk: Bytes::new(), id, with_log }
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.source, Source::Over)
-    }
-
     /// Answers the next event as a message.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.chunk.is_empty() {
             match std::mem::replace(&mut self.source, Source::Over) {
                 Source::Over => return Poll::Ready(None),
@@ -96,5 +93,21 @@ impl Events {
                 (name.into(), message)
             }
         }
+    }
+}
+
+impl Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.poll_next(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.chunk.is_empty() && matches!(self.source, Source::Over)
     }
 }

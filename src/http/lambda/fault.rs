@@ -8,7 +8,8 @@ use http::{HeaderName, Response, StatusCode};
 use serde_json::json;
 
 use crate::error::{Error, ErrorKind, Payload, Phase, ThrottleReason};
-use crate::http::lambda::body::{Body, JSON};
+use crate::http::body::Body;
+use crate::http::lambda::answer::JSON;
 
 /// By this a client finds the exception to raise.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -80,7 +81,7 @@ impl Fault {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Body::whole(self.body()));
+        let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));

@@ -7,7 +7,6 @@
 //! keeps strangers out, and it never answers a browser's page (any request with an `Origin`).
 
 mod answer;
-mod body;
 mod crc;
 mod defect;
 mod detached;
@@ -32,10 +31,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use self::answer::Sizes;
-pub use self::body::Body;
 use self::detached::Detached;
 use self::guard::Trust;
 use crate::error::{Error, ErrorKind};
+use crate::http::body::Body;
 use crate::http::serve::{ServeOptions, Served, serve};
 use crate::runtime::Runtime;
 

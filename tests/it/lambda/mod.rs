@@ -4,7 +4,8 @@ mod clients;
 
 use std::time::Duration;
 
-use fnhost::http::lambda::{Body, LambdaService, service};
+use fnhost::http::Body;
+use fnhost::http::lambda::{LambdaService, service};
 use fnhost::{Bytes, Context, Event, Function, Response, Runtime};
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;

@@ -6,6 +6,6 @@ mod rate;
 
 pub(crate) use self::gate::{Amount, Gate, Refused, Ticket};
 #[cfg(feature = "http")]
-pub use self::rate::Rate;
-#[cfg(feature = "http")]
 pub(crate) use self::rate::Bucket;
+#[cfg(feature = "http")]
+pub use self::rate::Rate;

@@ -10,6 +10,7 @@ mod endpoint;
 mod files;
 mod gateway;
 mod ids;
+pub mod lambda;
 mod permit;
 mod route;
 mod serve;

@@ -86,6 +86,12 @@ impl Runtime {
         &self.0.0
     }
 
+    /// Tells whether no more events are taken.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.core().is_closed()
+    }
+
     /// Returns the clock that deadlines stand on.
     #[cfg(feature = "http")]
     pub(crate) fn face(&self) -> &Face {

@@ -16,6 +16,7 @@ mod hostile;
 mod init;
 mod isolation;
 mod kit;
+mod lambda;
 mod large;
 mod lifecycle;
 mod limits;

@@ -1,5 +1,7 @@
 //! One request, judged and made ready to go.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{Method, Request, Uri, Version};
 use http_body::Body;
@@ -12,6 +14,7 @@ use super::limits::{Limits, Patience};
 use super::refusal::{Part, Refusal};
 use super::rules::Grant;
 use super::sending::{BoxError, Sending};
+use super::until::Until;
 
 /// What is known of a request beside the request itself.
 #[derive(Clone, Debug)]
@@ -50,6 +53,11 @@ impl Call {
         let request = Request::from_parts(parts, body);
         self.measure(&request)?;
         Ok(request)
+    }
+
+    /// Says for how long a connection may be waited for, from now on.
+    pub(crate) fn until(&self) -> Until {
+        Until::after(Instant::now(), self.patience.connect, self.budget.deadline())
     }
 
     /// Copies a request that changes nothing at the server and has no body, so that it can be sent once more.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -62,7 +61,7 @@ impl Client {
         let patience = patience.capped(limits.patience);
         let call = Call { key, grant, patience, budget: budget.clone(), limits };
         let request = call.prepare(request)?;
-        let until = Until::after(Instant::now(), patience.connect, budget.deadline());
+        let until = call.until();
         let place = self.place(until).await?;
         let Answer { head, connection, progress } = self.exchange(request, &call, until).await?;
         let idle = Arc::clone(&self.idle);
@@ -86,7 +85,7 @@ impl Client {
         &self,
         mut request: Request<Sending>,
         call: &Call,
-        until: Until,
+        mut until: Until,
     ) -> Result<Answer, Refusal> {
         if let Some(connection) = self.idle.take(&call.key).await {
             let spare = call.spare(&request);
@@ -95,7 +94,8 @@ impl Client {
                     self.tally.reused.fetch_add(1, Relaxed);
                     return Ok(answer);
                 }
-                Err(failure) => request = failure.sent_again(spare)?,
+                // Waiting for an answer that never came must not count as connecting.
+                Err(failure) => (request, until) = (failure.sent_again(spare)?, call.until()),
             }
         }
         let connection = self.connector.open(&call.key.origin, call.grant, until).await?;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::world::{Server, get, reaching, read, read_head, send, text, until_closed};
+use crate::block_on::block_on;
 use crate::outbound::{Budget, Patience, Refusal};
 
 async fn hello() -> Server {
@@ -212,4 +213,31 @@ async fn an_answer_that_nobody_asked_for_is_never_given() {
         assert_eq!(text(&outbound, get(&url)).await.as_deref(), Ok("ok"));
     }
     assert_eq!(server.accepted(), 2);
+}
+
+#[test]
+fn a_guest_is_polled_on_a_thread_of_its_own_inside_our_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || drop(runtime.block_on(stopped)));
+    let (server, outbound) = {
+        let _inside = handle.enter();
+        let server = block_on(hello());
+        let outbound = reaching(server.address, |_| {});
+        for _ in 0..50 {
+            assert_eq!(block_on(text(&outbound, get(&server.url("api.test")))).as_deref(), Ok("hello"));
+        }
+        (server, outbound)
+    };
+    let unread = {
+        let _inside = handle.enter();
+        block_on(send(&outbound, get(&server.url("api.test")))).unwrap()
+    };
+    // Outside of any runtime, as when a host drops an answer.
+    drop(unread);
+    assert_eq!(server.accepted(), 1);
+    drop(outbound);
+    stop.send(()).unwrap();
+    thread.join().unwrap();
 }

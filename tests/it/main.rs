@@ -26,6 +26,7 @@ mod overload;
 mod prepared;
 mod probes;
 mod reports;
+mod requests;
 mod serving;
 mod snapshots;
 mod streams;

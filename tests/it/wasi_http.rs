@@ -271,24 +271,6 @@ fn an_event_is_a_cloudevent_to_such_a_guest_and_its_answer_a_response() {
     assert_quiet(&runtime, &[&web]);
 }
 
-#[test]
-fn ten_thousand_requests_are_answered_right() {
-    let runtime = small().places(64).build().unwrap();
-    let web = deploy(&runtime, guest().concurrency(16));
-    std::thread::scope(|threads| {
-        for worker in 0..4u64 {
-            let (runtime, web) = (&runtime, &web);
-            threads.spawn(move || {
-                for at in 0..2_500 {
-                    let code = 200 + (worker * 2_500 + at) % 300;
-                    assert_eq!(u64::from(get(runtime, web, &format!("/status?code={code}")).0), code);
-                }
-            });
-        }
-    });
-    assert_quiet(&runtime, &[&web]);
-}
-
 const HTTP_RS_P3: &[u8] = include_bytes!("../guests/http-rs-p3.wasm");
 
 fn guest_p3() -> Function {

@@ -48,7 +48,7 @@ impl FileBody {
         Ok(Self(match len {
             0 => Left::Nothing,
             // It fits, being small.
-            ..=SMALL => Left::Whole(read_exact(&file, range.start, len as usize)?),
+            1..=SMALL => Left::Whole(read_exact(&file, range.start, len as usize)?),
             _ => Left::Rest(Rest { file: Arc::new(file), reader: Arc::clone(reader), range, reading: None }),
         }))
     }

@@ -59,7 +59,7 @@ impl Floor {
     ) -> io::Result<Self> {
         let (wish, wished) = watch::channel(Wish::Serve);
         let (end, ended) = oneshot::channel();
-        let run = move || drop(end.send(run(listener, service, &options, wished)));
+        let run = move || drop(end.send(run(listener, &service, &options, wished)));
         let thread = thread::Builder::new().name("fnhost-accept".into()).spawn(run)?;
         Ok(Self { wish, ended, thread: Some(thread) })
     }
@@ -89,12 +89,12 @@ impl Drop for Floor {
 /// The life of the thread that accepts.
 fn run<S: Serves>(
     listener: TcpListener,
-    service: S,
+    service: &S,
     options: &ServeOptions,
     wished: watch::Receiver<Wish>,
 ) -> io::Result<Served> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let workers = start_workers(&service, options)?;
+    let workers = start_workers(service, options)?;
     let hall = Arc::new(Hall::new(options.connections));
     let mut acceptor = Acceptor { hall, workers, times: Times::from(options), wished, told: None };
     let served = runtime.block_on(acceptor.run(listener, options.grace));

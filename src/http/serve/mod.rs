@@ -35,7 +35,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http_body::Body;
@@ -93,10 +92,7 @@ pub(crate) async fn serve<S: Serves>(
             is_draining = true;
             floor.wish(Wish::Drain);
         }
-        match floor.poll_end(cx) {
-            Poll::Ready(ended) => Poll::Ready(ended),
-            Poll::Pending => Poll::Pending,
-        }
+        floor.poll_end(cx)
     })
     .await
 }

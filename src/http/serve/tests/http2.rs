@@ -169,10 +169,10 @@ fn a_stream_that_is_not_taken_is_cut_and_its_neighbours_are_not() {
     let server = Server::open(flood(&held), one_thread().write_timeout(millis(300)));
     let mut client = Client::connect(&server);
     client.send(WINDOW, 0, 0, &0x4000_0000u32.to_be_bytes());
+    let since = Instant::now();
     client.get(1);
     client.get(3);
     until("both are in", || held.load(SeqCst) == 2);
-    let since = Instant::now();
     // The third stream is taken, the first one is not.
     let reset = loop {
         let received = client.receive().expect("the connection stays");
@@ -207,9 +207,9 @@ fn an_idle_connection_is_told_to_go_whatever_else_it_sends() {
         one_thread().idle_timeout(millis(300)).header_timeout(millis(200)),
     );
     let mut client = Client::connect(&server);
+    let since = Instant::now();
     client.get(1);
     client.next(DATA).unwrap();
-    let since = Instant::now();
     client.send(PING, 0, 0, &[7; 8]);
     client.next(GOAWAY).expect("it says goodbye");
     assert!(since.elapsed() >= millis(290), "{:?}", since.elapsed());

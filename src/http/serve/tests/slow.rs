@@ -6,8 +6,8 @@ use super::*;
 fn a_head_sent_byte_by_byte_is_cut_off() {
     let asked = Arc::default();
     let server = Server::open(echo(&asked), one_thread().header_timeout(millis(200)));
-    let mut client = server.connect();
     let since = Instant::now();
+    let mut client = server.connect();
     let mut sent = 0;
     // Each byte alone keeps nothing alive.
     while client.write_all(b"G").is_ok() && since.elapsed() < PATIENCE {
@@ -31,8 +31,8 @@ fn a_second_head_has_its_own_time() {
     thread::sleep(millis(400));
     client.write_all(b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
     assert!(read_answer(&mut client).ends_with("GET /b b\"\""));
-    client.write_all(b"GET /c").unwrap();
     let since = Instant::now();
+    client.write_all(b"GET /c").unwrap();
     assert_eq!(read_all(&mut client), "");
     assert!(since.elapsed() >= millis(190), "{:?}", since.elapsed());
 }
@@ -47,9 +47,9 @@ fn a_client_that_says_nothing_is_closed() {
 fn an_idle_connection_is_closed_in_time_and_not_before() {
     let server = Server::open(echo(&Arc::default()), one_thread().idle_timeout(millis(300)));
     let mut client = server.connect();
+    let since = Instant::now();
     client.write_all(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
     read_answer(&mut client);
-    let since = Instant::now();
     assert_eq!(read_all(&mut client), "");
     assert!(since.elapsed() >= millis(290), "{:?}", since.elapsed());
 }

@@ -73,7 +73,6 @@ mod registry;
 mod cache;
 mod host;
 #[cfg(feature = "http")]
-#[expect(dead_code, unused_imports, reason = "guests of wasi:http, who ask it, are not linked to it yet")]
 mod outbound;
 mod wasm;
 mod invoke;
@@ -89,10 +88,12 @@ pub use crate::admission::Rate;
 pub use crate::context::{Context, RequestId};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
+#[cfg(feature = "http")]
+pub use crate::function::OutboundLimits;
 pub use crate::function::{Access, Function, Init, IntoCode, Isolation};
 pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
-pub use crate::report::{Outcome, Report, Start};
+pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
     Deployed, Description, FunctionInfo, Handler, HttpBody, PrecompileOptions, Runtime, RuntimeBuilder,
     RuntimeStats, Shutdown, Stats, precompile,

@@ -119,6 +119,10 @@ impl Crowds {
 }
 
 impl Crowd {
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     fn join(crowd: &Arc<Self>) -> Joined {
         let id = crowd.joined.fetch_add(1, SeqCst);
         let (sender, answer) = oneshot::channel();

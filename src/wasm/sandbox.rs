@@ -18,6 +18,8 @@ use crate::errand;
 use crate::error::{ErrorKind, Phase};
 use crate::event::{Input, Response};
 use crate::limits::PAGE;
+#[cfg(feature = "http")]
+use crate::outbound::Outbound;
 use crate::pool::{Lease, Pool, Seat, Tenant, Vacancy};
 use crate::report::Start;
 use crate::wasm::contract::boxed;
@@ -91,6 +93,9 @@ pub(crate) struct Surroundings {
     pub(crate) room: Arc<Gate>,
     /// Where the guest's timers and files live, if it imports any.
     pub(crate) io: Option<Handle>,
+    /// What sends the requests of guests; none where they make none.
+    #[cfg(feature = "http")]
+    pub(crate) outbound: Option<Outbound>,
     pub(crate) fuel: bool,
 }
 
@@ -447,6 +452,8 @@ impl Sandbox {
             face: Arc::clone(&self.surroundings.face),
             room: Arc::clone(&self.surroundings.room),
             keeper: Arc::clone(self.pool.keeper()),
+            #[cfg(feature = "http")]
+            outbound: self.surroundings.outbound.clone(),
             imports_wasi: self.program.findings().imports_wasi,
             is_quiet: self.program.findings().is_quiet,
             is_initialized: self.is_initialized,

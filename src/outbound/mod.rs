@@ -46,8 +46,6 @@ use tokio::sync::Semaphore;
 #[cfg(test)]
 pub(crate) use self::address::Special;
 pub(crate) use self::budget::Budget;
-#[cfg(test)]
-pub(crate) use self::budget::Spent;
 use self::client::{Client, Tally};
 use self::connect::{Connector, Tls};
 use self::idle::Idle;

@@ -8,6 +8,8 @@
 //! The task stands on the host's async runtime, if the first request comes from one, else on our own small one: many
 //! wait for one guest here, and none of them may hold up the others by not being polled.
 
+mod call;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;

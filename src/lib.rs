@@ -30,8 +30,8 @@
 //! [`Report`] of what it cost. What went wrong is an [`Error`], whose kind says what to do next. A [`Context`]
 //! carries what is known of one invocation: tenant, deadline, trace, attributes.
 //!
-//! Code speaks one of three contracts, found out from the code itself: a typed component (`fnhost:function`), a
-//! command with stdin and stdout, or a core module with bytes in and bytes out. The guide `docs/contracts.md`
+//! Code speaks one of four contracts, found out from the code itself: a typed component (`fnhost:function`), a
+//! standard HTTP handler (`wasi:http`), a command with stdin and stdout, or a core module with bytes in and bytes out. The guide `docs/contracts.md`
 //! in the repository says exactly how.
 //!
 //! # The house

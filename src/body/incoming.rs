@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -28,6 +29,7 @@ pub(crate) struct Seen {
     bytes: AtomicU64,
     limit: AtomicU64,
     awaited: AtomicBool,
+    stalled: AtomicBool,
 }
 
 impl Seen {
@@ -44,6 +46,12 @@ impl Seen {
     #[cfg(feature = "http")]
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Relaxed)
+    }
+
+    /// Tells whether it ended because the client sent nothing for too long.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_stalled(&self) -> bool {
+        self.stalled.load(Relaxed)
     }
 
     /// Returns the error for a body that was larger than it may be.
@@ -77,6 +85,7 @@ impl Incoming {
             bytes: AtomicU64::new(0),
             limit: AtomicU64::new(u64::MAX),
             awaited: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
         });
         Self { body: body.map_err(Into::into).boxed_unsync(), seen }
     }
@@ -104,6 +113,11 @@ impl Incoming {
 
 fn broken(error: &BoxError) -> ErrorKind {
     ErrorKind::InvalidBody { reason: format!("the request's body broke off: {error}; send it again") }
+}
+
+/// Tells whether a server gave up waiting, which it says as the system does.
+fn is_timeout(error: &BoxError) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Most bodies come in one chunk, which is not copied.
@@ -149,6 +163,9 @@ impl Body for Incoming {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         self.seen.awaited.store(polled.is_pending(), Relaxed);
         let Poll::Ready(frame) = polled else { return Poll::Pending };
+        if let Some(Err(error)) = &frame {
+            self.seen.stalled.store(is_timeout(error), Relaxed);
+        }
         if let Some(Ok(frame)) = &frame
             && let Some(chunk) = frame.data_ref()
         {

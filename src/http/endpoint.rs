@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::admission::{Amount, Bucket, Gate};
 use crate::body::Incoming;
 use crate::clock::Cut;
 use crate::context::Context;
-use crate::error::ErrorKind;
-use crate::event::http::is_framing;
+use crate::error::{Error, ErrorKind};
 use crate::http::answer::{Refusal, SOON};
 use crate::http::answerer::Answerer;
 use crate::http::auth::{Authorizer, Denied};
@@ -56,11 +55,11 @@ impl Endpoint {
             return Err("a concurrency of 0 lets nothing in; give at least 1, or take the route away".into());
         }
         route.rate.map_or(Ok(()), |rate| rate.check())?;
-        route.authorizer.as_ref().map_or(Ok(()), |by| by.check()).map_err(|error| error.to_string())?;
+        route.authorizer.as_ref().map_or(Ok(()), |by| by.check()).map_err(reason)?;
         Ok(Self {
             text: text.into(),
             params: pattern.names().map(|name| format!("http.param.{name}")).collect(),
-            answerer: Answerer::build(&route, runtime)?,
+            answerer: Answerer::build(&route, pattern, runtime)?,
             max_body: route.max_body,
             timeout: route.timeout,
             places: Arc::new(Gate::new(Amount::new(route.concurrency, 0), 0)),
@@ -95,11 +94,13 @@ impl Endpoint {
         let deadline = Instant::now().checked_add(self.timeout).unwrap_or_else(|| Instant::now() + FAR);
         let call = pin!(self.call(server, context, (parts, body)));
         let answer = match server.runtime.face().race(deadline, call).await {
-            Ok(answer) => answer?,
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) if seen.has_stalled() => return Err(timed_out(true)),
+            Ok(Err(refusal)) => return Err(refusal),
             Err(Cut::Cancelled) => return Err(Refusal::of(&ErrorKind::ShuttingDown.into(), false)),
             Err(Cut::Deadline) => return Err(timed_out(seen.is_awaited())),
         };
-        Ok(end_to_end(answer, server.exposed)?.map(|body| body.holding(permit)))
+        Ok(answer.map(|body| body.holding(permit)))
     }
 
     /// Refuses a body whose length is announced and too large.
@@ -126,10 +127,7 @@ impl Endpoint {
     ) -> Result<Response<Body>, Refusal> {
         let context = self.authorize(context, &request.0).await?;
         self.check_rate()?;
-        self.answerer.answer(&server.runtime, context, request).await.map_err(|error| {
-            tracing::debug!(target: "fnhost::http", route = self.text, %error, "a request was not served");
-            Refusal::of(&error, server.exposed)
-        })
+        self.answerer.answer(server, context, request).await
     }
 
     async fn authorize(&self, context: Context, parts: &Parts) -> Result<Context, Refusal> {
@@ -148,6 +146,14 @@ impl Endpoint {
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate-exceeded", message)
                 .retry_after(Some(retry_after))
         })
+    }
+}
+
+/// Returns what is wrong with a part of a route, to be said with the route.
+pub(crate) fn reason(error: Error) -> String {
+    match error.into_kind() {
+        ErrorKind::InvalidConfiguration { reason } => reason,
+        other => Error::from(other).to_string(),
     }
 }
 
@@ -177,19 +183,4 @@ fn refusal(denied: &Denied) -> Refusal {
         Some(challenge) => refusal.header(WWW_AUTHENTICATE, challenge.clone()),
         None => refusal,
     }
-}
-
-/// Takes out of an answer what concerns the connection: that is the server's own business.
-fn end_to_end(mut answer: Response<Body>, exposed: bool) -> Result<Response<Body>, Refusal> {
-    if answer.status().is_informational() {
-        // A 101 would hand the client's connection to whatever the guest writes.
-        let reason =
-            format!("status {}, which is no answer yet; answer 200 to 599", answer.status().as_u16());
-        return Err(Refusal::of(&ErrorKind::InvalidAnswer { reason }.into(), exposed));
-    }
-    let framing: Vec<HeaderName> = answer.headers().keys().filter(|name| is_framing(name)).cloned().collect();
-    for name in framing {
-        answer.headers_mut().remove(name);
-    }
-    Ok(answer)
 }

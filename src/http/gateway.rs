@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io;
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -13,7 +15,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::body::Incoming;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::http::request::check_size;
 use crate::http::answer::Refusal;
 use crate::http::body::Body;
@@ -23,6 +25,7 @@ use crate::http::ids::Ids;
 use crate::http::route::pattern::Pattern;
 use crate::http::route::table::Table;
 use crate::http::route::{Route, host, path};
+use crate::http::serve::{ServeOptions, Served, serve};
 use crate::runtime::Runtime;
 
 /// Functions behind routes: a tower service that mounts in a service of the host's own; a cheap clone.
@@ -88,6 +91,58 @@ impl Gateway {
         self.respond(request.map(Incoming::new)).await
     }
 
+    /// Serves on a socket, with the defaults of [`ServeOptions`], until `shutdown` is ready.
+    ///
+    /// Then no new connection is accepted, idle ones are closed, and requests in flight may end within the grace
+    /// period; [`Served`] tells what was cut. The runtime goes on; shut it down afterwards. It may be awaited under any
+    /// executor: all work is done on threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// `Engine` when a thread cannot start or the listener cannot be used; nothing that a client does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts every connection.
+    ///
+    /// ```
+    /// use fnhost::Runtime;
+    /// use fnhost::http::Gateway;
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    /// let gateway = Gateway::builder(&runtime).build()?;
+    /// // In place of a future that is ready at once: one that waits for a signal.
+    /// let served = runtime.block_on(gateway.serve(listener, std::future::ready(())))?;
+    /// assert_eq!(served.requests_cut, 0);
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Served, Error> {
+        self.serve_with(ServeOptions::new(), listener, shutdown).await
+    }
+
+    /// Serves as [`serve`](Self::serve) does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts every connection.
+    pub async fn serve_with(
+        &self,
+        options: ServeOptions,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Served, Error> {
+        serve(listener, self.clone(), shutdown, options).await.map_err(|error| unusable(&error))
+    }
+
     async fn respond(&self, mut request: Request<Incoming>) -> Response<Body> {
         let (ids, context) = Ids::settle(request.headers_mut());
         let (head, body) = request.into_parts();
@@ -137,6 +192,10 @@ impl Routes {
         let found = self.table.find(&method, host, path)?;
         self.endpoints[found.route].cors()
     }
+}
+
+fn unusable(error: &io::Error) -> Error {
+    ErrorKind::Engine { reason: format!("the gateway cannot be served: {error}") }.into()
 }
 
 fn malformed(reason: &'static str) -> Refusal {
@@ -262,7 +321,8 @@ impl GatewayBuilder {
         let texts: Vec<String> = self.routes.iter().map(|(text, _)| text.clone()).collect();
         for (number, (text, route)) in self.routes.into_iter().enumerate() {
             let wrong = |reason: String| Error::configuration(format!("route {text:?}: {reason}"));
-            let pattern = Pattern::parse(&text).map_err(wrong)?;
+            let mut pattern = Pattern::parse(&text).map_err(wrong)?;
+            route.narrow(&mut pattern);
             table.insert(&pattern, number).map_err(|other| {
                 wrong(format!("it takes the same requests as route {:?}; take one away", texts[other]))
             })?;

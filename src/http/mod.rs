@@ -8,6 +8,7 @@ mod cloudevents;
 mod cors;
 mod endpoint;
 mod files;
+mod folder;
 mod gateway;
 mod ids;
 pub mod lambda;

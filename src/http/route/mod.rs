@@ -10,11 +10,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
+
 use crate::admission::Rate;
 use crate::http::auth::Authorizer;
 use crate::http::cloudevents::CloudEvents;
 use crate::http::cors::Cors;
+use crate::http::files::Files;
+use crate::http::route::pattern::Pattern;
 use crate::limits::MIB;
+
+/// Where requests go.
+#[derive(Clone)]
+pub(crate) enum To {
+    /// To the function behind a target.
+    Function(String),
+    /// To a folder.
+    Files(Files),
+}
 
 /// What a gateway does with the requests of one pattern: who answers them, and under which policies.
 ///
@@ -36,7 +49,7 @@ use crate::limits::MIB;
 #[derive(Clone)]
 #[must_use = "a route does nothing until it is given to a gateway"]
 pub struct Route {
-    pub(crate) target: String,
+    pub(crate) to: To,
     pub(crate) lazy: bool,
     pub(crate) max_body: u64,
     pub(crate) timeout: Duration,
@@ -50,8 +63,32 @@ pub struct Route {
 impl Route {
     /// Sends requests to a function: `name` (its newest version, whichever that is then) or `name:version`.
     pub fn to(target: impl Into<String>) -> Self {
+        Self::new(To::Function(target.into()))
+    }
+
+    /// Answers with the files of a folder; the pattern ends with a wildcard for the rest, which is the path below it.
+    ///
+    /// Only `GET` and `HEAD` come here, so that other methods of the same path may be functions. A refusal is JSON, as
+    /// that of any route.
+    ///
+    /// ```
+    /// use fnhost::http::{Files, Gateway, Route};
+    ///
+    /// # let (runtime, dir) = (fnhost::Runtime::new()?, std::env::temp_dir());
+    /// let gateway = Gateway::builder(&runtime)
+    ///     .route("/assets/{*path}", Route::files(Files::new(&dir)?).concurrency(64))
+    ///     .route("/{*path}", Files::new(&dir)?)
+    ///     .build()?;
+    /// # drop(gateway);
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    pub fn files(files: Files) -> Self {
+        Self::new(To::Files(files))
+    }
+
+    fn new(to: To) -> Self {
         Self {
-            target: target.into(),
+            to,
             lazy: false,
             max_body: 6 * MIB,
             timeout: Duration::from_secs(30),
@@ -60,6 +97,13 @@ impl Route {
             cors: None,
             authorizer: None,
             cloud_events: None,
+        }
+    }
+
+    /// Takes only what can be answered, where a pattern takes every method.
+    pub(crate) fn narrow(&self, pattern: &mut Pattern) {
+        if matches!(self.to, To::Files(_)) && pattern.methods.is_empty() {
+            pattern.methods.push(Method::GET);
         }
     }
 
@@ -153,10 +197,25 @@ impl From<String> for Route {
     }
 }
 
+impl From<Files> for Route {
+    fn from(files: Files) -> Self {
+        Self::files(files)
+    }
+}
+
+impl fmt::Debug for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function(target) => target.fmt(f),
+            Self::Files(files) => files.fmt(f),
+        }
+    }
+}
+
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Route")
-            .field("target", &self.target)
+            .field("to", &self.to)
             .field("lazy", &self.lazy)
             .field("max_body", &self.max_body)
             .field("timeout", &self.timeout)

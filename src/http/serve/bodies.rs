@@ -43,20 +43,17 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
             if let Some(wait) = &self.wait {
                 wait.rest();
             }
-            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
+            return Poll::Ready(frame.map(|frame| frame.map_err(|error| Broken(error).into())));
         }
         match self.wait(cx) {
-            Some(limit) => Poll::Ready(Some(Err(BodyError::Stalled { limit }))),
+            Some(limit) => Poll::Ready(Some(Err(Stalled { limit }.into()))),
             None => Poll::Pending,
         }
     }
@@ -76,24 +73,27 @@ impl fmt::Debug for RequestBody {
     }
 }
 
-/// Why the body of a request cannot be read to its end.
+/// The client sent nothing for too long.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BodyError {
-    /// The client sent nothing for too long.
-    #[error("the client sent nothing of its body for {:.3} s; raise `body_timeout`", limit.as_secs_f64())]
-    Stalled {
-        /// How long it may send nothing.
-        limit: Duration,
-    },
-    /// The client broke the protocol or went away.
-    #[error("the request's body ended early: {0}")]
-    Broken(#[source] hyper::Error),
+#[error("the client sent nothing of its body for {:.3} s; raise `body_timeout`", limit.as_secs_f64())]
+struct Stalled {
+    limit: Duration,
 }
 
-impl BodyError {
-    /// Tells whether the client sent nothing for too long.
-    pub(crate) fn is_timeout(&self) -> bool {
-        matches!(self, Self::Stalled { .. })
+impl From<Stalled> for io::Error {
+    fn from(stalled: Stalled) -> Self {
+        Self::new(io::ErrorKind::TimedOut, stalled)
+    }
+}
+
+/// The client broke the protocol or went away.
+#[derive(Debug, thiserror::Error)]
+#[error("the request's body ended early: {0}")]
+struct Broken(#[source] hyper::Error);
+
+impl From<Broken> for io::Error {
+    fn from(broken: Broken) -> Self {
+        Self::other(broken)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cors;
 mod errors;
+mod files;
 mod limits;
 mod mounted;
 mod passing;

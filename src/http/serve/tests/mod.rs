@@ -134,7 +134,7 @@ fn echo(asked: &Arc<AtomicUsize>) -> impl Serves {
             let (head, body) = request.into_parts();
             let answer = match body.collect().await {
                 Ok(body) => format!("{} {} {:?}", head.method, head.uri.path(), body.to_bytes()),
-                Err(error) => format!("{error}; timeout: {}", error.is_timeout()),
+                Err(error) => format!("{error}; timeout: {}", is_timeout(&error)),
             };
             Ok::<_, Infallible>(Response::new(Full::from(answer)))
         }

@@ -33,6 +33,9 @@ use crate::wasm::recipe::Recipe;
 use crate::wasm::supervise::Watch;
 use crate::wasm::vault::{Found, Vault};
 
+/// Stands for a time-out beyond what the clock can count.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A function's guests behind their pool.
 pub(crate) struct Sandbox {
     vault: Arc<Vault>,
@@ -425,6 +428,10 @@ impl Sandbox {
 
     pub(super) fn has_grants(&self) -> bool {
         !self.recipe.grants.is_empty()
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.recipe.limits.timeout.min(FAR)
     }
 
     pub(super) fn init_timeout(&self) -> Duration {

@@ -30,8 +30,8 @@
 //! [`Report`] of what it cost. What went wrong is an [`Error`], whose kind says what to do next. A [`Context`]
 //! carries what is known of one invocation: tenant, deadline, trace, attributes.
 //!
-//! Code speaks one of three contracts, found out from the code itself: a typed component (`fnhost:function`), a
-//! command with stdin and stdout, or a core module with bytes in and bytes out. The guide `docs/contracts.md`
+//! Code speaks one of four contracts, found out from the code itself: a typed component (`fnhost:function`), a
+//! standard HTTP handler (`wasi:http`), a command with stdin and stdout, or a core module with bytes in and bytes out. The guide `docs/contracts.md`
 //! in the repository says exactly how.
 //!
 //! # The house
@@ -73,7 +73,6 @@ mod registry;
 mod cache;
 mod host;
 #[cfg(feature = "http")]
-#[expect(dead_code, unused_imports, reason = "guests of wasi:http, who ask it, are not linked to it yet")]
 mod outbound;
 mod wasm;
 mod invoke;
@@ -89,10 +88,12 @@ pub use crate::admission::Rate;
 pub use crate::context::{Context, RequestId};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
+#[cfg(feature = "http")]
+pub use crate::function::OutboundLimits;
 pub use crate::function::{Access, Function, Init, IntoCode, Isolation};
 pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
-pub use crate::report::{Outcome, Report, Start};
+pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
     Deployed, Description, FunctionInfo, Handler, HttpBody, PrecompileOptions, Runtime, RuntimeBuilder,
     RuntimeStats, Shutdown, Stats, precompile,

@@ -44,6 +44,8 @@ pub struct Report {
     pub bytes_in: u64,
     /// Length of the answer's body.
     pub bytes_out: u64,
+    /// What the guest did over HTTP; none when it made no request.
+    pub outbound: Option<Box<OutboundUse>>,
     /// The last 4 KiB of what the guest logged, as it came; lossy where it was not UTF-8.
     pub log_tail: String,
     /// How many bytes of log were cut because the guest logged more than its limit.
@@ -51,6 +53,22 @@ pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
     pub(crate) facts: Arc<Facts>,
+}
+
+/// What one event did over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboundUse {
+    /// How many requests it made, refused ones too.
+    pub requests: u64,
+    /// How many bytes of bodies it sent.
+    pub bytes_sent: u64,
+    /// How many bytes of bodies it received.
+    pub bytes_received: u64,
+    /// How many requests were refused, or failed.
+    pub refused: u64,
+    /// Why the first eight of those were: which rule was missing, which limit was met.
+    pub refusals: Vec<String>,
 }
 
 /// How the guest that served an event came to be.
@@ -119,6 +137,7 @@ impl Report {
             fuel: None,
             bytes_in: 0,
             bytes_out: 0,
+            outbound: None,
             log_tail: String::new(),
             log_dropped: 0,
             outcome: Outcome::Success,

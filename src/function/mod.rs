@@ -1,6 +1,8 @@
 //! What is deployed: code and policies.
 
 mod code;
+#[cfg(feature = "http")]
+mod outbound;
 mod precompiled;
 mod start;
 
@@ -13,6 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::code::IntoCode;
+#[cfg(feature = "http")]
+pub use self::outbound::OutboundLimits;
 pub use self::start::Init;
 pub(crate) use self::start::Start;
 use crate::admission::Amount;
@@ -53,6 +57,9 @@ pub struct Function {
     pub(crate) prepared: u32,
     pub(crate) queue: usize,
     pub(crate) start: Start,
+    /// What is wrong with what guests may reach.
+    #[cfg(feature = "http")]
+    outbound_fault: Option<String>,
 }
 
 /// Where a function's code comes from.
@@ -142,6 +149,8 @@ impl Function {
             prepared: 0,
             queue: 1_000,
             start: Start::new(),
+            #[cfg(feature = "http")]
+            outbound_fault: None,
         }
     }
 
@@ -397,6 +406,8 @@ impl Function {
                 self.name, limits.table_elements
             )));
         }
+        #[cfg(feature = "http")]
+        self.check_outbound()?;
         self.check_start()?;
         self.check_variables()?;
         self.check_dirs()

@@ -65,7 +65,7 @@ impl Client {
         let place = self.place(until).await?;
         let Answer { head, connection, progress } = self.exchange(request, &call, until).await?;
         let idle = Arc::clone(&self.idle);
-        let lease = Lease { connection, key: call.key.clone(), idle, progress, place };
+        let lease = Lease { connection, key: call.key.clone(), idle, progress, _place: place };
         receive(head, lease, &call)
     }
 

@@ -43,15 +43,20 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::Semaphore;
 
+#[cfg(test)]
 pub(crate) use self::address::Special;
-pub(crate) use self::budget::{Budget, Spent};
+pub(crate) use self::budget::Budget;
 use self::client::{Client, Tally};
 use self::connect::{Connector, Tls};
 use self::idle::Idle;
 pub(crate) use self::limits::{Limits, Patience};
 pub(crate) use self::receiving::Receiving;
-pub(crate) use self::refusal::{Part, Quota, Refusal, Step};
-pub(crate) use self::resolve::{BoxFuture, Resolve, SystemResolver};
+#[cfg(test)]
+pub(crate) use self::refusal::Quota;
+pub(crate) use self::refusal::{Part, Refusal, Step};
+#[cfg(test)]
+pub(crate) use self::resolve::BoxFuture;
+pub(crate) use self::resolve::{Resolve, SystemResolver};
 pub(crate) use self::rules::{InvalidRule, Rules};
 use self::sending::BoxError;
 pub(crate) use self::tls::Roots;
@@ -82,6 +87,7 @@ pub(crate) struct Outbound {
 }
 
 /// What a client has done so far.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// Requests, refused ones too.
@@ -126,11 +132,13 @@ impl Outbound {
     }
 
     /// Tells whether every request is refused.
+    #[cfg(test)]
     pub(crate) fn is_denied(&self) -> bool {
         self.client.connector.rules.is_empty()
     }
 
     /// Returns what was done so far.
+    #[cfg(test)]
     pub(crate) fn counters(&self) -> Counters {
         let tally = &self.client.tally;
         Counters {

@@ -42,7 +42,7 @@ pub(crate) struct Lease {
     pub(crate) key: Key,
     pub(crate) idle: Arc<Idle>,
     pub(crate) progress: Arc<Progress>,
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) _place: OwnedSemaphorePermit,
 }
 
 impl Lease {

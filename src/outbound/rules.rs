@@ -62,6 +62,7 @@ impl Rules {
     }
 
     /// Tells whether nothing is allowed.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }

@@ -14,11 +14,15 @@ use crate::function::{Function, Source};
 use crate::invoke::Deployment;
 use crate::invoke::native::{Native, NativeCallee};
 use crate::lane;
+#[cfg(feature = "http")]
+use crate::outbound::Outbound;
 use crate::pool::{Pool, Tally};
 use crate::registry::Taken;
 use crate::runtime::core::{Code, Core};
 use crate::runtime::develop::{self, surroundings, while_wanted};
 use crate::wasm::{Contract, Developed, Origin, Sandbox, Snapshot};
+#[cfg(feature = "http")]
+use crate::wasm::{Found, Surroundings};
 
 /// What a deployment came to.
 #[derive(Clone, Debug)]
@@ -129,6 +133,8 @@ fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Re
     let (contract, origin, compile_time) = (found.program.findings().contract, found.origin, found.took);
     let hash = Some(found.hash.to_hex().to_string());
     let surroundings = surroundings(core, &found)?;
+    #[cfg(feature = "http")]
+    let surroundings = Surroundings { outbound: outbound(&function, &found)?, ..surroundings };
     let pool = Pool::new(Arc::clone(&core.keeper), function.keep(), core.engines.shards());
     let mut made = None;
     let make = |facts: &Facts| {
@@ -146,6 +152,16 @@ fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Re
     }
     let name = function.name;
     Ok(Deployed { name, version, contract, hash, origin, compile_time, snapshot, warm_ups })
+}
+
+/// Makes what sends the requests of a function's guests, if its code can make any.
+#[cfg(feature = "http")]
+fn outbound(function: &Function, found: &Found) -> Result<Option<Outbound>, Error> {
+    if !found.program.findings().imports_outbound {
+        return Ok(None);
+    }
+    let outbound = Outbound::new(function.recipe.outbound.clone());
+    outbound.map(Some).map_err(|reason| Error::configuration(format!("{:?}: {reason}", function.name)))
 }
 
 fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Result<Deployed, Error> {

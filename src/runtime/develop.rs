@@ -97,6 +97,8 @@ pub(super) fn surroundings(core: &Core, found: &Found) -> Result<Surroundings, E
         face: Arc::clone(&core.desk.face),
         room: Arc::clone(&core.room),
         io: if found.program.findings().imports_wasi { Some(core.io.handle()?) } else { None },
+        #[cfg(feature = "http")]
+        outbound: None,
         fuel: core.fuel,
     })
 }

@@ -21,6 +21,8 @@ pub(crate) struct Findings {
     /// It has an init of its contract's.
     pub(crate) has_init: bool,
     pub(crate) imports_wasi: bool,
+    /// It may want to make HTTP requests.
+    pub(crate) imports_outbound: bool,
     /// Nothing of the guest's runs, and nothing is waited for, while an instance is made.
     pub(crate) is_quiet: bool,
     places: u32,
@@ -54,6 +56,7 @@ impl Findings {
             contract: code.contract(),
             has_init: code.has_init(),
             imports_wasi: imports_wasi(loaded),
+            imports_outbound: imports_outbound(loaded),
             is_quiet: !survey.starts && imports_nothing_async(loaded),
             places: required.num_memories.max(tables).max(1) + u32::from(survey.uses_heap),
             largest_memory: required.max_initial_memory_size.unwrap_or(0),
@@ -102,6 +105,16 @@ impl Findings {
             total.pages() * PAGE
         );
         Err(ErrorKind::InvalidConfiguration { reason })
+    }
+}
+
+fn imports_outbound(loaded: &Loaded) -> bool {
+    let sends = ["wasi:http/outgoing-handler@", "wasi:http/client@", "wasi:http/handler@"];
+    match loaded {
+        Loaded::Module(_) => false,
+        Loaded::Component(component) => {
+            imported(component).iter().any(|name| sends.iter().any(|send| name.starts_with(send)))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::{Input, Response};
 use crate::report::Report;
-use crate::wasm::contract::http::Visit;
+use crate::wasm::contract::http::{Sender, Visit};
 use crate::wasm::contract::{Contract, Exports, Live, NEVER, give_wasi};
 use crate::wasm::crowd::Crowd;
 use crate::wasm::fault::{Fault, Refused, explain};
@@ -140,6 +140,9 @@ impl Guest {
         if !state.exchange.is_empty() {
             state.exchange = Exchange::default();
         }
+        if let Some(sender) = state.sender() {
+            sender.begin(deadline, context.tenant_key().clone());
+        }
         state.context = Some(context);
         state.host = state.linked.host();
     }
@@ -182,6 +185,7 @@ impl Guest {
         if let Some(log) = &state.log {
             (report.log_tail, report.log_dropped) = log.lock().end();
         }
+        report.outbound = state.sender().and_then(Sender::end);
         state.context = None;
         state.event = None;
         state.host = None;

@@ -9,7 +9,10 @@ use arc_swap::ArcSwapOption;
 use crate::admission::Gate;
 use crate::clock::Face;
 use crate::context::Facts;
+#[cfg(feature = "http")]
+use crate::outbound::Outbound;
 use crate::pool::Keeper;
+use crate::wasm::contract::http::Sender;
 use crate::wasm::program::Mapped;
 use crate::wasm::recipe::Recipe;
 
@@ -24,6 +27,9 @@ pub(crate) struct Linked {
     pub(crate) face: Arc<Face>,
     pub(crate) room: Arc<Gate>,
     pub(crate) keeper: Arc<Keeper>,
+    /// What sends the requests of guests; none where they make none.
+    #[cfg(feature = "http")]
+    pub(crate) outbound: Option<Outbound>,
     pub(crate) imports_wasi: bool,
     /// An instance can be made without a fiber.
     pub(crate) is_quiet: bool,
@@ -33,6 +39,18 @@ pub(crate) struct Linked {
 }
 
 impl Linked {
+    /// Makes what sends a guest's requests, where it may make some.
+    #[cfg(feature = "http")]
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        self.outbound.as_ref().map(Sender::new)
+    }
+
+    /// Makes what sends a guest's requests, where it may make some.
+    #[cfg(not(feature = "http"))]
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        None
+    }
+
     /// Returns the host's async runtime, if there is one here and something of the host may be called.
     pub(crate) fn host(&self) -> Option<tokio::runtime::Handle> {
         if self.recipe.grants.is_empty() { None } else { tokio::runtime::Handle::try_current().ok() }

@@ -250,7 +250,7 @@ mod tests {
         for part in ["wasi:keyvalue/store@0.2.0-draft", "wants 0.2.0-draft", "wasi:cli@0.2.12", ".grant"] {
             assert!(error.contains(part), "{part}: {error}");
         }
-        let error = check_offered("f", "wasi:clocks/wall-clock@0.3.0").unwrap_err().to_string();
-        assert!(error.contains("offered is 0.2.12"), "{error}");
+        let error = check_offered("f", "wasi:clocks/wall-clock@0.4.0").unwrap_err().to_string();
+        assert!(error.contains("offered is 0.2.12 and 0.3.0"), "{error}");
     }
 }

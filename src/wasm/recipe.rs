@@ -20,6 +20,9 @@ pub(crate) struct Recipe {
     pub(crate) event_variables: bool,
     pub(crate) init_export: Option<String>,
     pub(crate) grants: Grants,
+    /// What guests may reach over HTTP.
+    #[cfg(feature = "http")]
+    pub(crate) outbound: crate::outbound::Policy,
     /// How many events one guest serves at once, and in all; none if it serves one after another.
     pub(crate) max_in_flight: Option<(u32, u64)>,
 }

@@ -18,10 +18,11 @@ use crate::errand;
 use crate::error::{ErrorKind, Phase};
 use crate::event::{Input, Response};
 use crate::limits::PAGE;
-use crate::pool::{Lease, Pool, Seat, Tenant, Vacancy};
+#[cfg(feature = "http")]
+use crate::outbound::Outbound;
+use crate::pool::{Lease, Pool, Seat, Vacancy};
 use crate::report::Start;
 use crate::wasm::contract::boxed;
-use crate::wasm::contract::http::{self, Visit};
 use crate::wasm::crowd::Crowds;
 use crate::wasm::fault::Fault;
 use crate::wasm::guest::{Guest, Occasion, Unmade};
@@ -32,14 +33,17 @@ use crate::wasm::recipe::Recipe;
 use crate::wasm::supervise::Watch;
 use crate::wasm::vault::{Found, Vault};
 
+/// Stands for a time-out beyond what the clock can count.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A function's guests behind their pool.
 pub(crate) struct Sandbox {
     vault: Arc<Vault>,
     program: Arc<Program>,
-    recipe: Arc<Recipe>,
+    pub(super) recipe: Arc<Recipe>,
     facts: Arc<Facts>,
-    surroundings: Surroundings,
-    pool: Arc<Pool<Box<Guest>>>,
+    pub(super) surroundings: Surroundings,
+    pub(super) pool: Arc<Pool<Box<Guest>>>,
     slots: Box<[Arc<Slot>]>,
     mapping: Mapping,
     /// There, if a guest may serve several requests at once.
@@ -91,6 +95,9 @@ pub(crate) struct Surroundings {
     pub(crate) room: Arc<Gate>,
     /// Where the guest's timers and files live, if it imports any.
     pub(crate) io: Option<Handle>,
+    /// What sends the requests of guests; none where they make none.
+    #[cfg(feature = "http")]
+    pub(crate) outbound: Option<Outbound>,
     pub(crate) fuel: bool,
 }
 
@@ -228,68 +235,8 @@ impl Sandbox {
         response
     }
 
-    /// Serves one of several requests of one guest.
-    async fn call_in_crowd(
-        self: &Arc<Self>,
-        crowds: &Crowds,
-        call: &mut Call,
-        (input, sink): (Input, Option<Writer>),
-        lane: usize,
-    ) -> Result<Response, ErrorKind> {
-        let request = http::to_request(input)?;
-        let tenant = call.context.tenant_key().clone();
-        let (joined, now) = match crowds.join(&tenant, lane) {
-            Some(joined) => {
-                call.report.start = Some(Start::Reused);
-                (joined, call.start())
-            }
-            None => {
-                let (lease, now) = self.lease(call, &tenant, lane).await?;
-                let carried = lease.carry().ok_or(ErrorKind::ShuttingDown)?;
-                (crowds.start(self, carried, (&tenant, lane))?, now)
-            }
-        };
-        let deadline = call.deadline(now, self.recipe.limits.timeout);
-        if let Some(sink) = &sink {
-            sink.set_deadline(deadline);
-        }
-        let written = sink.as_ref().map(Writer::written);
-        let limit = self.recipe.limits.response;
-        let visit = |crowd, id| Visit::new(request, (sink, limit), deadline, (crowd, id));
-        let ended = self.surroundings.face.race(deadline, pin!(joined.visit(visit))).await;
-        call.report.handler = now.elapsed();
-        call.report.bytes_out = written.map_or(0, |written| written.bytes());
-        match ended {
-            Ok(answer) => answer,
-            Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
-            Err(Cut::Deadline) => Err(call.timed_out(Phase::Handler, now, deadline)),
-        }
-    }
-
-    /// Takes a guest of the tenant, or makes one.
-    async fn lease<'a>(
-        self: &'a Arc<Self>,
-        call: &mut Call,
-        tenant: &Tenant,
-        lane: usize,
-    ) -> Result<(Lease<'a, Box<Guest>>, Instant), ErrorKind> {
-        let need = self.need();
-        let seat = match self.pool.try_checkout(tenant, lane, need) {
-            Some(seat) => seat,
-            None => self.seat(call, lane, need).await?,
-        };
-        let started = call.start();
-        let (start, lease) = match seat {
-            Seat::Taken(lease) => (Start::Reused, lease),
-            Seat::Prepared(lease) => (Start::Prepared, lease),
-            Seat::Empty(vacancy) => return self.fill(vacancy, call, started, lane).await,
-        };
-        call.report.start = Some(start);
-        Ok((lease, started))
-    }
-
     /// Waits for a guest or for room to make one.
-    async fn seat(
+    pub(super) async fn seat(
         &self,
         call: &mut Call,
         lane: usize,
@@ -308,7 +255,7 @@ impl Sandbox {
     }
 
     /// Makes a guest in the room that there is.
-    async fn fill<'a>(
+    pub(super) async fn fill<'a>(
         self: &Arc<Self>,
         vacancy: Vacancy<'a, Box<Guest>>,
         call: &mut Call,
@@ -447,6 +394,8 @@ impl Sandbox {
             face: Arc::clone(&self.surroundings.face),
             room: Arc::clone(&self.surroundings.room),
             keeper: Arc::clone(self.pool.keeper()),
+            #[cfg(feature = "http")]
+            outbound: self.surroundings.outbound.clone(),
             imports_wasi: self.program.findings().imports_wasi,
             is_quiet: self.program.findings().is_quiet,
             is_initialized: self.is_initialized,
@@ -479,6 +428,10 @@ impl Sandbox {
 
     pub(super) fn has_grants(&self) -> bool {
         !self.recipe.grants.is_empty()
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.recipe.limits.timeout.min(FAR)
     }
 
     pub(super) fn init_timeout(&self) -> Duration {

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::Failure;
 use crate::event::Event;
 use crate::wasm::census::MOST_INSTANCES;
-use crate::wasm::contract::http::Side;
+use crate::wasm::contract::http::{Sender, Side};
 use crate::wasm::linked::Linked;
 use crate::wasm::log::{Log, SharedLog};
 use crate::wasm::meter::{Meter, Room};
@@ -88,7 +88,11 @@ impl State {
 
     /// Gives the guest what it imports of WASI.
     pub(crate) fn set_wasi(&mut self, builder: &mut WasiCtxBuilder) {
-        self.wasi = if self.linked.mapped.code.is_module() { Wasi::p1(builder) } else { Wasi::p2(builder) };
+        self.wasi = if self.linked.mapped.code.is_module() {
+            Wasi::p1(builder)
+        } else {
+            Wasi::p2(builder, self.linked.sender())
+        };
     }
 
     /// Returns the milliseconds left of the phase that runs now.
@@ -153,9 +157,17 @@ impl State {
         context
     }
 
+    /// Returns what sends the guest's requests, where it may make some.
+    pub(crate) fn sender(&mut self) -> Option<&mut Sender> {
+        match &mut self.wasi {
+            Wasi::P2(p2) => p2.http.hooks.sender.as_mut(),
+            Wasi::None | Wasi::P1(_) => None,
+        }
+    }
+
     fn p2(&mut self) -> &mut P2 {
         if !matches!(self.wasi, Wasi::P2(_)) {
-            self.wasi = Wasi::p2(&mut WasiCtxBuilder::new());
+            self.wasi = Wasi::p2(&mut WasiCtxBuilder::new(), self.linked.sender());
         }
         match &mut self.wasi {
             Wasi::P2(p2) => p2,
@@ -185,10 +197,10 @@ impl Wasi {
         Self::P1(Box::new(builder.build_p1()))
     }
 
-    pub(crate) fn p2(builder: &mut WasiCtxBuilder) -> Self {
+    pub(crate) fn p2(builder: &mut WasiCtxBuilder, sender: Option<Sender>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self::P2(Box::new(P2 { ctx: builder.build(), table, http: Side::new() }))
+        Self::P2(Box::new(P2 { ctx: builder.build(), table, http: Side::new(sender) }))
     }
 }
 

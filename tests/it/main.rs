@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod loading;
 mod memory_bound;
+mod outbound;
 mod overload;
 mod prepared;
 mod probes;

@@ -32,13 +32,14 @@ impl Bridge {
     pub(crate) async fn before(
         &self,
         store: &mut Store<State>,
-        (alloc, handle, memory): (&TypedFunc<i32, i32>, &TypedFunc<(i32, i32), i64>, Memory),
+        [alloc, handle]: [Func; 2],
+        memory: Memory,
     ) -> wasmtime::Result<TypedFunc<i32, i64>> {
         let module = self.module(store.engine())?;
         let put = Func::wrap(&mut *store, move |mut guest: Caller<'_, State>, at: i32| {
             super::put(&mut guest, memory, at)
         });
-        let imports = [(*alloc.func()).into(), (*handle.func()).into(), put.into()];
+        let imports = [alloc.into(), handle.into(), put.into()];
         let instance = boxed(wasmtime::Instance::new_async(&mut *store, &module, &imports)).await?;
         instance.get_typed_func(&mut *store, "serve")
     }

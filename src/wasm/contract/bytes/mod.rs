@@ -200,7 +200,8 @@ impl Exports {
         match &linked.mapped.code {
             // What a bridge burns would be counted as the guest's.
             AnyCode::Bytes(code) if !linked.fuel => {
-                let bridged = code.bridge.before(store, (&self.alloc, &self.handle, self.memory));
+                let bridged =
+                    code.bridge.before(store, [*self.alloc.func(), *self.handle.func()], self.memory);
                 bridged.await.map(Served::Several)
             }
             _ => Ok(Served::One),

@@ -1,13 +1,15 @@
 //! What stands beside a guest that speaks HTTP.
 
-use crate::body::{BoxError, TooLong};
-use crate::error::{ErrorKind, Failure};
 use http::HeaderName;
 use http::uri::Scheme;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx,
     WasiHttpHooks,
 };
+
+use crate::body::{BoxError, TooLong};
+use crate::error::{ErrorKind, Failure};
+use crate::wasm::contract::http::Sender;
 
 /// Names and values of the headers that a guest keeps in one set, together.
 const MOST_FIELD_BYTES: usize = 64 << 10;
@@ -21,17 +23,21 @@ pub(crate) struct Side {
 }
 
 /// Decides what the engine leaves to the host.
-pub(crate) struct Hooks;
+pub(crate) struct Hooks {
+    /// None where every request is refused.
+    pub(crate) sender: Option<Sender>,
+}
 
 impl Side {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(sender: Option<Sender>) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(MOST_FIELD_BYTES);
-        Self { ctx, hooks: Hooks }
+        Self { ctx, hooks: Hooks { sender } }
     }
 }
 
-type Sent = Box<
+/// A request on its way, as the engine wants it.
+pub(super) type Sent = Box<
     dyn Future<
             Output = Result<
                 (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>),
@@ -55,11 +61,14 @@ impl WasiHttpHooks for Hooks {
 
     fn send_request(
         &mut self,
-        _: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Sent {
-        Box::new(async { Err(Error::HttpRequestDenied) })
+        match &mut self.sender {
+            Some(sender) => sender.send(request, options),
+            None => Box::new(async { Err(Error::HttpRequestDenied) }),
+        }
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

@@ -4,8 +4,12 @@
 //! with back-pressure, and that the guest lives until its answer has ended. It spawns nothing: whoever polls the call
 //! moves guest and bodies on. An event that came by no HTTP is a CloudEvent in binary mode to such a guest.
 
+#[cfg(not(feature = "http"))]
+mod denied;
 mod hooks;
 mod relay;
+#[cfg(feature = "http")]
+mod sending;
 mod v2;
 mod v3;
 
@@ -18,7 +22,11 @@ use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyIndices;
 use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
+#[cfg(not(feature = "http"))]
+pub(crate) use self::denied::Sender;
 pub(crate) use self::hooks::Side;
+#[cfg(feature = "http")]
+pub(crate) use self::sending::Sender;
 use crate::body::{Incoming, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Input, Request, Response};

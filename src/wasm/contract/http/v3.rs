@@ -89,6 +89,10 @@ async fn receive(service: &Service, accessor: &Accessor<State>, visit: Visit) ->
     accessor.with(|mut store| {
         let state = store.data_mut();
         state.deadline = state.deadline.max(deadline);
+        // Whoever came last; what is under way keeps the budget that it began with.
+        if let Some(sender) = state.sender() {
+            sender.begin(deadline, crowd.tenant().clone());
+        }
     });
     let served = serve_one(service, accessor, request, &mut relay).await?;
     // Before who reads learns of the end, so that the request ends with its body.

@@ -8,6 +8,8 @@
 //! The task stands on the host's async runtime, if the first request comes from one, else on our own small one: many
 //! wait for one guest here, and none of them may hold up the others by not being polled.
 
+mod call;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -66,16 +68,11 @@ impl Crowds {
         Self { max_in_flight: max_in_flight as usize, max_uses, lanes }
     }
 
-    /// Joins a guest that has room, best the fullest, so that the others may become idle.
+    /// Joins a guest that has room, the oldest first, so that the others may become idle.
     pub(crate) fn join(&self, tenant: &Tenant, lane: usize) -> Option<Joined> {
         let crowds = self.lane(lane).lock();
-        let has_room = |crowd: &&Arc<Crowd>| {
-            crowd.tenant == *tenant
-                && !crowd.retired.load(SeqCst)
-                && crowd.joined.load(SeqCst) < self.max_uses
-                && crowd.callers.lock().len() < self.max_in_flight
-        };
-        crowds.iter().find(has_room).map(Crowd::join)
+        let mut of_tenant = crowds.iter().filter(|crowd| crowd.tenant == *tenant);
+        of_tenant.find_map(|crowd| Crowd::join(crowd, self.max_in_flight, self.max_uses))
     }
 
     /// Starts to serve whoever joins with a guest that was made, or taken from the pool, for the first of them.
@@ -95,7 +92,7 @@ impl Crowds {
             retired: AtomicBool::new(false),
             task: Mutex::new(None),
         });
-        let first = Crowd::join(&crowd);
+        let first = Crowd::join(&crowd, 1, 1).ok_or(ErrorKind::ShuttingDown)?;
         let runtime =
             Handle::try_current().or_else(|_| sandbox.io().cloned().ok_or(ErrorKind::ShuttingDown))?;
         self.lane(lane).lock().push(Arc::clone(&crowd));
@@ -119,11 +116,21 @@ impl Crowds {
 }
 
 impl Crowd {
-    fn join(crowd: &Arc<Self>) -> Joined {
-        let id = crowd.joined.fetch_add(1, SeqCst);
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// Joins if there is room; judged and done under one lock, so that nobody joins a guest that was given up.
+    fn join(crowd: &Arc<Self>, max_in_flight: usize, max_uses: u64) -> Option<Joined> {
+        let mut callers = crowd.callers.lock();
+        let id = crowd.joined.load(SeqCst);
+        if crowd.retired.load(SeqCst) || id >= max_uses || callers.len() >= max_in_flight {
+            return None;
+        }
+        crowd.joined.store(id + 1, SeqCst);
         let (sender, answer) = oneshot::channel();
-        crowd.callers.lock().insert(id, sender);
-        Joined { crowd: Arc::clone(crowd), id, answer }
+        callers.insert(id, sender);
+        Some(Joined { crowd: Arc::clone(crowd), id, answer })
     }
 
     /// Answers one who joined, if he still waits.
@@ -170,10 +177,12 @@ impl Joined {
 
 impl Drop for Joined {
     fn drop(&mut self) {
-        if self.crowd.callers.lock().remove(&self.id).is_some() {
+        let mut callers = self.crowd.callers.lock();
+        if callers.remove(&self.id).is_some() {
             // What he asked for goes on in there, and nobody can stop it alone.
             self.crowd.retired.store(true, SeqCst);
         }
+        drop(callers);
         let waker = self.crowd.task.lock().take();
         waker.into_iter().for_each(Waker::wake);
     }
@@ -203,7 +212,8 @@ async fn serve(
     let context = Context::new();
     loop {
         let started = Instant::now();
-        lease.guest().begin(context.clone(), started);
+        // Each request moves the deadline on; until one has come, this is for what others left behind.
+        lease.guest().begin(context.clone(), started + sandbox.timeout());
         let ended = {
             let serving = std::pin::pin!(lease.guest().serve(&mut inside, crowd));
             sandbox.watch(crowd.lane, started + FAR).run(started, serving).await

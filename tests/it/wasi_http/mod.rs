@@ -1,20 +1,20 @@
 //! Components that this project did not design: standard handlers of wasi:http.
 
+mod crowds;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use fnhost::{Bytes, Context, Contract, Error, Event, Function, Handler, HttpBody, Isolation, Runtime};
+use fnhost::{Bytes, Context, Contract, Error, Event, Function, Handler, HttpBody, Runtime};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 
-use crate::kit::{
-    Dice, MIB, REUSE, assert_quiet, deploy, host, kind, poll, refused, runtime, says, small, until,
-};
+use crate::kit::{MIB, REUSE, assert_quiet, deploy, host, kind, runtime, until};
 
-const HTTP_RS: &[u8] = include_bytes!("../guests/http-rs.wasm");
+const HTTP_RS: &[u8] = include_bytes!("../../guests/http-rs.wasm");
 
 fn guest() -> Function {
     Function::wasm("web", HTTP_RS).timeout(Duration::from_secs(20))
@@ -271,7 +271,7 @@ fn an_event_is_a_cloudevent_to_such_a_guest_and_its_answer_a_response() {
     assert_quiet(&runtime, &[&web]);
 }
 
-const HTTP_RS_P3: &[u8] = include_bytes!("../guests/http-rs-p3.wasm");
+const HTTP_RS_P3: &[u8] = include_bytes!("../../guests/http-rs-p3.wasm");
 
 fn guest_p3() -> Function {
     Function::wasm("web3", HTTP_RS_P3).timeout(Duration::from_secs(20))
@@ -317,121 +317,4 @@ fn a_handler_of_version_3_has_its_deadline_and_its_errors() {
         assert!(started.elapsed() < Duration::from_secs(2), "{path}: {:?}", started.elapsed());
     }
     assert_quiet(&runtime, &[&web]);
-}
-
-fn crowded(max_in_flight: u32) -> Function {
-    guest_p3().isolation(Isolation::Concurrent { max_in_flight, max_uses: 1_000_000 })
-}
-
-/// Asks for several paths at once.
-fn all(runtime: &Runtime, handler: &Handler, paths: &[&str]) -> Vec<Result<String, Error>> {
-    let one = async |path: &str| {
-        let body = open(handler, request("GET", path, Empty::<Bytes>::new())).await?.into_body();
-        Ok(String::from_utf8(body.collect().await?.to_bytes().to_vec()).unwrap())
-    };
-    runtime.block_on(futures_util::future::join_all(paths.iter().map(|path| one(path))))
-}
-
-#[test]
-fn one_guest_serves_several_requests_at_once() {
-    let (runtime, web) = host(crowded(8));
-    let started = Instant::now();
-    let answers = all(&runtime, &web, &["/slow?ms=300"; 8]);
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
-    assert_eq!(get(&runtime, &web, "/peak").1, "8", "they overlap in one guest");
-    assert_eq!(web.stats().unwrap().created, 1);
-    until("the guest is idle", || web.stats().unwrap().idle == 1);
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn no_more_than_so_many_are_in_one_guest() {
-    let (runtime, web) = host(crowded(3));
-    let answers = all(&runtime, &web, &["/slow?ms=200"; 9]);
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(web.stats().unwrap().created, 3);
-    assert_eq!(get(&runtime, &web, "/peak").1, "3");
-    until("the guests are idle", || web.stats().unwrap().idle == 3);
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn a_deadline_ends_its_own_request_and_the_guest_takes_no_more() {
-    let (runtime, web) = host(crowded(8));
-    let answers = runtime.block_on(async {
-        let web = &web;
-        let asked = |path: &'static str, context| async move {
-            web.http(context, request("GET", path, Empty::<Bytes>::new())).await.map(drop)
-        };
-        let short = Context::new().with_timeout(Duration::from_millis(100));
-        futures_util::future::join(asked("/slow?ms=400", Context::new()), asked("/slow?ms=9000", short)).await
-    });
-    assert!(answers.0.is_ok(), "{answers:?}");
-    assert_eq!(kind(answers.1), "timed-out");
-    assert_eq!(get(&runtime, &web, "/count").1, "1", "a guest with something unfinished serves nobody else");
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn a_trap_ends_all_that_are_in_the_guest_and_says_so() {
-    let (runtime, web) = host(crowded(8));
-    let mut answers = all(&runtime, &web, &["/slow?ms=9000", "/slow?ms=9000", "/trap"]);
-    let errors: Vec<String> = answers.drain(..).map(|answer| answer.unwrap_err().to_string()).collect();
-    assert!(errors.iter().all(|error| error.starts_with("trapped")), "{errors:?}");
-    assert_eq!(get(&runtime, &web, "/count").1, "1");
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn who_spins_holds_up_his_own_guest_until_its_deadline() {
-    let (runtime, web) = host(crowded(8).timeout(Duration::from_millis(300)));
-    let other = deploy(&runtime, Function::wasm("other", HTTP_RS));
-    let answers = all(&runtime, &web, &["/spin", "/hello"]);
-    assert!(answers.iter().any(Result::is_err), "{answers:?}");
-    assert_eq!(get(&runtime, &other, "/hello").0, 200);
-    assert_eq!(get(&runtime, &web, "/hello").0, 200);
-    assert_quiet(&runtime, &[&web, &other]);
-}
-
-#[test]
-fn a_shared_guest_serves_one_tenant_at_a_time() {
-    let (runtime, web) = host(crowded(8));
-    let (a, b) = runtime.block_on(async {
-        let asked = |tenant: &'static str| {
-            let context = Context::new().with_tenant(tenant);
-            async { web.http(context, request("GET", "/slow?ms=200", Empty::<Bytes>::new())).await.map(drop) }
-        };
-        futures_util::future::join(asked("a"), asked("b")).await
-    });
-    assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
-    assert_eq!(web.stats().unwrap().created, 2);
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn requests_dropped_at_random_leave_nothing_behind() {
-    let (runtime, web) = host(crowded(4).timeout(Duration::from_secs(2)));
-    let mut dice = Dice::new(7);
-    for _ in 0..300 {
-        let mut asked = Box::pin(open(&web, request("GET", "/hold?ms=20", Empty::<Bytes>::new())));
-        for _ in 0..dice.roll(4) {
-            if poll(&mut asked).is_ready() {
-                break;
-            }
-            std::thread::yield_now();
-        }
-    }
-    until("guests that were given up end", || web.stats().unwrap().running == 0);
-    assert_eq!(get(&runtime, &web, "/hello").0, 200);
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn only_handlers_of_version_3_can_serve_several_at_once() {
-    let runtime = runtime();
-    let function =
-        Function::wasm("web", HTTP_RS).isolation(Isolation::Concurrent { max_in_flight: 8, max_uses: 100 });
-    says(&refused(&runtime, function), &["wasi:http/handler@0.3", "Isolation::Reuse"]);
-    says(&refused(&runtime, crowded(0)), &["max_in_flight", "give at least 1"]);
 }

@@ -4,18 +4,25 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::error::{ErrorKind, Payload};
+#[cfg(feature = "http")]
+use crate::body::buffers::Buffers;
+use crate::body::buffers::Share;
+use crate::error::{ErrorKind, Payload, ThrottleReason};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Requests that are kept have usually ended by then.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The body of a request, while it comes; past its limit it ends with an error.
 pub(crate) struct Incoming {
@@ -30,6 +37,8 @@ pub(crate) struct Seen {
     limit: AtomicU64,
     awaited: AtomicBool,
     stalled: AtomicBool,
+    /// Its share of what all requests may have kept; unbounded where there is none.
+    share: OnceLock<Share>,
 }
 
 impl Seen {
@@ -40,6 +49,20 @@ impl Seen {
     /// Sets a limit, of the function or the route that serves the request; the lowest holds.
     pub(crate) fn set_limit(&self, limit: u64) {
         self.limit.fetch_min(limit, Relaxed);
+    }
+
+    /// Bounds what is kept of it, if it is not streamed, by what all requests may have kept.
+    #[cfg(feature = "http")]
+    pub(crate) fn share(&self, buffers: &Arc<Buffers>) {
+        self.share.get_or_init(|| Share::none_of(buffers));
+    }
+
+    fn keep(&self, bytes: usize) -> Result<(), ErrorKind> {
+        let kept = self.share.get().map_or(Ok(()), |share| share.grow(bytes as u64));
+        kept.map_err(|limit| ErrorKind::Throttled {
+            reason: ThrottleReason::BuffersFull { limit },
+            retry_after: RETRY_AFTER,
+        })
     }
 
     /// Tells whether somebody waits for the client to send more.
@@ -86,6 +109,7 @@ impl Incoming {
             limit: AtomicU64::new(u64::MAX),
             awaited: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
+            share: OnceLock::new(),
         });
         Self { body: body.map_err(Into::into).boxed_unsync(), seen }
     }
@@ -94,7 +118,9 @@ impl Incoming {
         &self.seen
     }
 
-    /// Waits for the whole body.
+    /// Waits for the whole body, within its share of what all may have kept.
+    ///
+    /// That share is held as long as anybody knows what was [seen](Self::seen) of it.
     ///
     /// # Cancel safety
     ///
@@ -104,6 +130,7 @@ impl Incoming {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
             let frame = frame.map_err(|error| self.seen.excess().unwrap_or_else(|| broken(&error)))?;
             if let Ok(chunk) = frame.into_data() {
+                self.seen.keep(chunk.len())?;
                 whole.add(chunk);
             }
         }

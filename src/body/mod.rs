@@ -1,7 +1,10 @@
 //! Payload bytes that arrive in chunks: those that come with a request, and those of an answer.
 
+mod buffers;
 mod incoming;
 mod pipe;
 
+#[cfg(feature = "http")]
+pub(crate) use self::buffers::Buffers;
 pub(crate) use self::incoming::{BoxError, Incoming, Seen, TooLong};
 pub(crate) use self::pipe::{Reader, Writer, pipe};

@@ -210,6 +210,11 @@ pub enum ThrottleReason {
         /// The bound.
         limit: usize,
     },
+    /// As many bytes of requests wait for their functions as the gateway's `max_buffered` allows.
+    BuffersFull {
+        /// The bound, in bytes.
+        limit: u64,
+    },
     /// The engine has no slot left for what this guest needs.
     NoSlot,
 }
@@ -219,6 +224,12 @@ impl fmt::Display for ThrottleReason {
         match self {
             Self::QueueFull { limit } => {
                 write!(f, "{limit} events wait already; raise `concurrency` or `queue`, or send fewer")
+            }
+            Self::BuffersFull { limit } => {
+                write!(
+                    f,
+                    "{limit} bytes of requests are kept already; raise `max_buffered`, or send fewer at once"
+                )
             }
             Self::NoSlot => f.write_str("the engine has no slot left for this guest; raise `places`"),
         }

@@ -6,6 +6,7 @@ use crate::body::{Incoming, Seen};
 use crate::context::{Context, RequestId};
 use crate::error::{Error, ErrorKind, Payload};
 use crate::event::Event;
+use crate::event::http::request::{check_size, read};
 
 /// An HTTP request whose body is still to come.
 pub(crate) type Request = http::Request<Incoming>;
@@ -59,10 +60,11 @@ impl Input {
             Self::Http(request) => request,
         };
         let (parts, body) = request.into_parts();
+        let refuse = |refusal| Error::from(refusal).into_kind();
+        check_size(&parts.headers).map_err(refuse)?;
         let body = body.collect().await?;
         let known = std::mem::replace(context, Context::nobodys(context.request_id()));
-        let (known, event) = super::http::request::read(known, &parts, body)
-            .map_err(|refusal| Error::from(refusal).into_kind())?;
+        let (known, event) = read(known, &parts, body).map_err(refuse)?;
         *context = known;
         Ok(event)
     }

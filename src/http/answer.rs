@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, MemoryScope, Payload};
 use crate::http::body::Body;
@@ -59,17 +61,27 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self, request_id: &HeaderValue) -> Response<Body> {
+        self.into_bytes(request_id.to_str().unwrap_or_default()).map(Body::from)
+    }
+
+    pub(crate) fn into_bytes(self, request_id: &str) -> Response<Bytes> {
+        let (head, said) = self.into_parts(Some(request_id));
+        head.map(|()| Value::Object(said).to_string().into())
+    }
+
+    /// Returns status and headers, and what is said in the body.
+    pub(crate) fn into_parts(self, request_id: Option<&str>) -> (Response<()>, Map<String, Value>) {
         let Parts { status, name, message, retry_after, header } = *self.0;
-        let request_id = request_id.to_str().unwrap_or_default();
-        let json = serde_json::json!({ "error": name, "message": message, "request_id": request_id });
-        let mut response = Response::new(Body::from(json.to_string()));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
+        let mut head = Response::new(());
+        *head.status_mut() = status;
+        let headers = head.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(retry_after.map(|after| (RETRY_AFTER, seconds(after))));
         headers.extend(header);
-        response
+        let named = [("error", Some(name)), ("message", Some(&*message)), ("request_id", request_id)];
+        let said = named.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
+        (head, said.collect())
     }
 }
 

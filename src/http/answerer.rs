@@ -21,11 +21,7 @@ use crate::runtime::{Handler, Runtime};
 
 /// Who answers the requests of a route.
 pub(crate) enum Answerer {
-    /// A function, which sees the request.
     Function(Callee),
-    /// A function, which sees the events that requests carry.
-    Events(Callee, CloudEvents),
-    /// The files of a folder.
     Folder(Folder),
 }
 
@@ -33,24 +29,20 @@ pub(crate) enum Answerer {
 pub(crate) struct Callee {
     target: String,
     handler: OnceLock<Handler>,
+    /// It sees the events that requests carry, and not the requests.
+    cloud_events: Option<CloudEvents>,
 }
 
 impl Answerer {
     /// Checks who is to answer, and resolves functions.
     pub(crate) fn build(route: &Route, pattern: &Pattern, runtime: &Runtime) -> Result<Self, String> {
-        let target = match &route.to {
+        match &route.to {
+            To::Function(target) => Callee::build(target, route, runtime).map(Self::Function),
             To::Files(_) if route.lazy || route.cloud_events.is_some() => {
-                return Err(
-                    "`lazy` and `cloud_events` are for functions; take them away from the files".into()
-                );
+                Err("`lazy` and `cloud_events` are for functions; take them away from the files".into())
             }
-            To::Files(files) => return Folder::build(files, pattern).map(Self::Folder),
-            To::Function(target) => target,
-        };
-        let callee = Callee::build(target, route.lazy, runtime)?;
-        let Some(events) = &route.cloud_events else { return Ok(Self::Function(callee)) };
-        events.check().map_err(reason)?;
-        Ok(Self::Events(callee, events.clone()))
+            To::Files(files) => Folder::build(files, pattern).map(Self::Folder),
+        }
     }
 
     pub(crate) async fn answer(
@@ -59,27 +51,20 @@ impl Answerer {
         context: Context,
         (parts, body): (Parts, Incoming),
     ) -> Result<Response<Body>, Refusal> {
-        let (callee, answered) = match self {
+        let (callee, request) = match self {
             Self::Folder(folder) => return folder.answer(&parts).await,
-            Self::Function(callee) => {
-                let request = Request::from_parts(parts, body);
-                (callee, callee.answer(&server.runtime, context, request).await)
-            }
-            Self::Events(callee, events) => {
-                (callee, callee.take(events, &server.runtime, context, (parts, body)).await)
-            }
+            Self::Function(callee) => (callee, Request::from_parts(parts, body)),
         };
-        answered.and_then(end_to_end).map_err(|error| {
-            let function = &callee.target;
-            tracing::debug!(target: "fnhost::http", function, %error, "a request was not served");
-            Refusal::of(&error, server.exposed)
-        })
+        match &callee.cloud_events {
+            None => callee.answer(server, context, request).await,
+            Some(events) => callee.take(server, context, (events, request)).await,
+        }
     }
 }
 
 impl Callee {
-    fn build(target: &str, lazy: bool, runtime: &Runtime) -> Result<Self, String> {
-        let handler = if lazy {
+    fn build(target: &str, route: &Route, runtime: &Runtime) -> Result<Self, String> {
+        let handler = if route.lazy {
             // Whether it can ever be there.
             Target::parse(target).map_err(|error| error.to_string())?;
             OnceLock::new()
@@ -87,35 +72,46 @@ impl Callee {
             let advice = |error| format!("{error}; deploy it first, or say `.lazy()`");
             runtime.handler(target).map_err(advice)?.into()
         };
-        Ok(Self { target: target.to_owned(), handler })
+        route.cloud_events.as_ref().map_or(Ok(()), CloudEvents::check).map_err(reason)?;
+        Ok(Self { target: target.to_owned(), handler, cloud_events: route.cloud_events.clone() })
     }
 
-    fn handler(&self, runtime: &Runtime) -> Result<&Handler, Error> {
+    fn handler(&self, server: &Server) -> Result<&Handler, Error> {
         match self.handler.get() {
             Some(handler) => Ok(handler),
-            None => runtime.handler(&self.target).map(|handler| self.handler.get_or_init(|| handler)),
+            None => server.runtime.handler(&self.target).map(|handler| self.handler.get_or_init(|| handler)),
         }
     }
 
     async fn answer(
         &self,
-        runtime: &Runtime,
+        server: &Server,
         context: Context,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Error> {
-        Ok(self.handler(runtime)?.serve(context, request).await?.map(Body::from))
+    ) -> Result<Response<Body>, Refusal> {
+        let refuse = |error| self.refuse(server, &error);
+        let answer = self.handler(server).map_err(refuse)?.serve(context, request).await.map_err(refuse)?;
+        end_to_end(answer.map(Body::from)).map_err(refuse)
     }
 
     async fn take(
         &self,
-        events: &CloudEvents,
-        runtime: &Runtime,
+        server: &Server,
         context: Context,
-        (parts, body): (Parts, Incoming),
-    ) -> Result<Response<Body>, Error> {
-        let handler = self.handler(runtime)?;
-        let request = Request::from_parts(parts, body.collect().await?);
-        Ok(events.serve(handler, context, request).await.map(Body::from))
+        (events, request): (&CloudEvents, Request<Incoming>),
+    ) -> Result<Response<Body>, Refusal> {
+        let refuse = |error| self.refuse(server, &error);
+        let handler = self.handler(server).map_err(refuse)?;
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(|kind| refuse(kind.into()))?;
+        let answer = events.answer(handler, context, Request::from_parts(parts, body)).await?;
+        end_to_end(answer.map(Body::from)).map_err(refuse)
+    }
+
+    fn refuse(&self, server: &Server, error: &Error) -> Refusal {
+        let function = &self.target;
+        tracing::debug!(target: "fnhost::http", function, %error, "a request was not served");
+        Refusal::of(error, server.exposed)
     }
 }
 

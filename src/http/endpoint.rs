@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::admission::{Amount, Bucket, Gate};
-use crate::body::Incoming;
+use crate::body::{Buffers, Incoming};
 use crate::clock::Cut;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
@@ -91,6 +91,9 @@ impl Endpoint {
         let permit = self.admit()?;
         let seen = Arc::clone(body.seen());
         seen.set_limit(self.max_body);
+        if !http_body::Body::is_end_stream(&body) {
+            seen.share(&server.buffers);
+        }
         let deadline = Instant::now().checked_add(self.timeout).unwrap_or_else(|| Instant::now() + FAR);
         let call = pin!(self.call(server, context, (parts, body)));
         let answer = match server.runtime.face().race(deadline, call).await {
@@ -161,6 +164,7 @@ pub(crate) fn reason(error: Error) -> String {
 pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     pub(crate) exposed: bool,
+    pub(crate) buffers: Arc<Buffers>,
 }
 
 fn timed_out(is_client: bool) -> Refusal {

@@ -13,7 +13,7 @@ use http::header::{ALLOW, ORIGIN, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::body::Incoming;
+use crate::body::{Buffers, Incoming};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::event::http::request::check_size;
@@ -26,6 +26,7 @@ use crate::http::route::pattern::Pattern;
 use crate::http::route::table::Table;
 use crate::http::route::{Route, host, path};
 use crate::http::serve::{ServeOptions, Served, serve};
+use crate::limits::MIB;
 use crate::runtime::Runtime;
 
 /// Functions behind routes: a tower service that mounts in a service of the host's own; a cheap clone.
@@ -72,7 +73,12 @@ enum Way<'g> {
 impl Gateway {
     /// Begins to make a gateway to the functions of a runtime.
     pub fn builder(runtime: &Runtime) -> GatewayBuilder {
-        GatewayBuilder { runtime: runtime.clone(), routes: Vec::new(), exposed: false }
+        GatewayBuilder {
+            runtime: runtime.clone(),
+            routes: Vec::new(),
+            exposed: false,
+            max_buffered: 256 * MIB,
+        }
     }
 
     /// Answers a request; this is what the service does, without a box around the future.
@@ -270,6 +276,7 @@ pub struct GatewayBuilder {
     runtime: Runtime,
     routes: Vec<(String, Route)>,
     exposed: bool,
+    max_buffered: u64,
 }
 
 impl GatewayBuilder {
@@ -309,6 +316,16 @@ impl GatewayBuilder {
         self
     }
 
+    /// Sets how many bytes of requests may be kept at once, over all routes; 256 MiB by default.
+    ///
+    /// The body of a request for a function that takes events is kept from its first byte until the function has
+    /// answered. One that goes past the bound is answered 503. Components of `wasi:http` stream their bodies, which do
+    /// not count.
+    pub fn max_buffered(mut self, bytes: u64) -> Self {
+        self.max_buffered = bytes;
+        self
+    }
+
     /// Checks every route and makes the gateway.
     ///
     /// # Errors
@@ -328,7 +345,8 @@ impl GatewayBuilder {
             })?;
             endpoints.push(Endpoint::build((&text, &pattern), route, &self.runtime).map_err(wrong)?);
         }
-        let server = Server { runtime: self.runtime, exposed: self.exposed };
+        let buffers = Arc::new(Buffers::new(self.max_buffered));
+        let server = Server { runtime: self.runtime, exposed: self.exposed, buffers };
         Ok(Gateway(Arc::new(Routes { table, endpoints, server })))
     }
 }
@@ -338,6 +356,7 @@ impl fmt::Debug for GatewayBuilder {
         f.debug_struct("GatewayBuilder")
             .field("routes", &self.routes)
             .field("exposed", &self.exposed)
+            .field("max_buffered", &self.max_buffered)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::body::Seen;
 use crate::call::Call;
 use crate::context::{Context, Facts};
 use crate::error::{Error, ErrorKind};
@@ -26,6 +27,19 @@ impl<'a> Docket<'a> {
         let mut call = Call::new(context, arrived, id, facts);
         call.report.bytes_in = input.len();
         call.incoming = input.seen();
+        Self { observers, call: Some(call) }
+    }
+
+    /// Opens the papers of a request that did not come as far as to be an event.
+    pub(crate) fn of_request(
+        observers: &'a [Observer],
+        (context, arrived): (Context, Instant),
+        seen: Arc<Seen>,
+        facts: Arc<Facts>,
+    ) -> Self {
+        let id = context.request_id().to_shared_text();
+        let mut call = Call::new(context, arrived, id, facts);
+        call.incoming = Some(seen);
         Self { observers, call: Some(call) }
     }
 

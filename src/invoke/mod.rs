@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use crate::admission::{Amount, Gate, Refused, Ticket};
-use crate::body::Writer;
+use crate::body::{Seen, Writer};
 use crate::call::Call;
 use crate::clock::{Cut, Face};
 use crate::context::{Context, Facts};
@@ -140,6 +140,19 @@ pub(crate) async fn start<C: Callee>(
         }
     };
     docket.close(ended)
+}
+
+/// Concludes a request that did not come as far as to be an event.
+pub(crate) fn refuse<C: Callee>(
+    desk: &Desk,
+    route: &Route<C>,
+    (context, arrived): (Context, Instant),
+    (seen, kind): (Arc<Seen>, ErrorKind),
+) -> Error {
+    let lane = lane::home();
+    let facts = facts(route, route.resolve(lane).as_deref(), lane);
+    let docket = Docket::of_request(&desk.observers, (context, arrived), seen, facts);
+    docket.close(Err(kind)).expect_err("it is closed with an error")
 }
 
 /// One permit.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -11,8 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 use crate::body::{BoxError, Incoming};
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Input, Request, http as mapping};
-use crate::invoke::{Ends, Opened, Tail, start};
+use crate::event::{Input, Request, Response, http as mapping};
+use crate::invoke::{Ends, Opened, Tail, refuse, start};
 use crate::lane;
 use crate::report::Report;
 use crate::runtime::core::Core;
@@ -86,7 +87,7 @@ impl Handler {
         Ok(match http {
             Some(parts) => http::Response::from_parts(*parts, tail),
             // It was deployed anew meanwhile, with code that knows events.
-            None => mapping::response::write(&response)?.map(|_| tail),
+            None => written(&response)?.map(|_| tail),
         })
     }
 
@@ -95,11 +96,22 @@ impl Handler {
         mut context: Context,
         request: Request,
     ) -> Result<http::Response<Tail>, Error> {
-        let event = Input::Http(Box::new(request)).into_event(&mut context).await?;
-        let mut response = start(&self.core.desk, &self.route, (Some(context), event.into()), None).await?;
-        let answer = mapping::response::write(&response)?;
+        let (desk, route) = (&self.core.desk, &self.route);
+        let (arrived, seen) = (Instant::now(), Arc::clone(request.body().seen()));
+        let event = match Input::Http(Box::new(request)).into_event(&mut context).await {
+            Ok(event) => event,
+            Err(kind) => return Err(refuse(desk, route, (context, arrived), (seen, kind))),
+        };
+        let mut response = start(desk, route, (Some(context), event.into()), None).await?;
+        let answer = written(&response)?;
         Ok(answer.map(|body| Tail::whole(&mut response, body)))
     }
+}
+
+/// Writes an answer; where that cannot be, the function has ended well all the same.
+fn written(response: &Response) -> Result<http::Response<Bytes>, Error> {
+    mapping::response::write(response)
+        .map_err(|error| Error::with_report(error.into_kind(), Box::new(response.report().clone())))
 }
 
 /// The body of an answer, read while it is produced.

@@ -16,7 +16,7 @@ use crate::kit::{busy, small, until};
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Finds a guest; without it says which test is left out, and how to get it.
-fn guest(name: &str, test: &str) -> Option<PathBuf> {
+pub(crate) fn guest(name: &str, test: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/large/out").join(name);
     if path.exists() {
         return Some(path);
@@ -24,7 +24,7 @@ fn guest(name: &str, test: &str) -> Option<PathBuf> {
     // The harness swallows what is printed, but not what is written.
     let said = writeln!(
         std::io::stderr(),
-        "LEFT OUT: large::{test}, as {name} is not built; run tests/guests/large/build.sh"
+        "LEFT OUT: {test}, as {name} is not built; run tests/guests/large/build.sh"
     );
     said.expect("stderr");
     None
@@ -59,7 +59,7 @@ fn warmed(name: &str, path: &Path) -> Function {
 
 /// Answers the random numbers that six guests drew.
 fn sample_is_in_every_guest_and_never_changes(name: &str, test: &str) -> Vec<f64> {
-    let Some(path) = guest(name, test) else { return Vec::new() };
+    let Some(path) = guest(name, &format!("large::{test}")) else { return Vec::new() };
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _busy = busy();
     let runtime = runtime();
@@ -108,7 +108,7 @@ fn what_the_sample_left_is_in_every_guest_in_python() {
 fn an_engine_that_was_not_snapshotted_draws_its_own_seed() {
     let test = "an_engine_that_was_not_snapshotted_draws_its_own_seed";
     for name in ["json-spidermonkey.wasm", "json-python.wasm"] {
-        let Some(path) = guest(name, test) else { return };
+        let Some(path) = guest(name, &format!("large::{test}")) else { return };
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let _busy = busy();
         let runtime = runtime();

@@ -27,6 +27,8 @@ mod overload;
 mod prepared;
 mod probes;
 mod reports;
+mod requests;
+mod serving;
 mod snapshots;
 mod streams;
 mod tidy;

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::escape::Escaped;
 use crate::event::Event;
+use crate::http::answer::Refusal;
 use crate::http::cloudevents::accept::Wish;
 use crate::http::cloudevents::mode::{BATCH, Mode};
 use crate::http::cloudevents::outcome::Outcome;
-use crate::http::cloudevents::refusal::Refusal;
+use crate::http::cloudevents::refusal;
 
 /// Reads batches of so many events at most.
 #[derive(Clone, Copy)]
@@ -30,7 +31,7 @@ impl Batch {
         let events = self.deserialize(&mut json).and_then(|events| json.end().map(|()| events));
         events.map_err(|error| {
             let error = error.to_string();
-            Refusal::bad_request(format!(
+            refusal::bad_request(format!(
                 "the body is no batch in the JSON batch format: {}",
                 Escaped(&error)
             ))

@@ -19,12 +19,12 @@ use self::accept::Wish;
 use self::batch::{Batch, Results};
 use self::mode::Mode;
 use self::outcome::Outcome;
-use self::refusal::Refusal;
 use self::webhook::Senders;
 use crate::context::Context;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::http::binary;
+use crate::http::answer::Refusal;
 use crate::runtime::Handler;
 
 /// How a route takes events of CloudEvents 1.0 over HTTP.
@@ -122,13 +122,24 @@ impl CloudEvents {
         context: Context,
         request: Request<Bytes>,
     ) -> Response<Bytes> {
+        let request_id = context.request_id();
+        let answered = self.answer(handler, context, request).await;
+        answered.unwrap_or_else(|refusal| refusal.into_bytes(&request_id.to_string()))
+    }
+
+    /// Answers a request, or says why it carries no event.
+    pub(crate) async fn answer(
+        &self,
+        handler: &Handler,
+        context: Context,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Refusal> {
         let (parts, body) = request.into_parts();
-        let answered = match parts.method {
+        match parts.method {
             Method::OPTIONS => self.senders.answer(&parts.headers),
             Method::POST | Method::PUT => self.take(handler, context, &parts.headers, body).await,
-            _ => Err(Refusal::method()),
-        };
-        answered.unwrap_or_else(Refusal::into_response)
+            _ => Err(refusal::method()),
+        }
     }
 
     async fn take(
@@ -141,7 +152,9 @@ impl CloudEvents {
         let mode = Mode::of(headers)?;
         let wish = Wish::of(headers);
         let event = match mode {
-            Mode::Binary => binary::read(headers, body).map_err(|error| Refusal::invalid(&error))?,
+            Mode::Binary => {
+                binary::read(headers, body).map_err(|error| refusal::bad_request(error.to_string()))?
+            }
             Mode::Structured => mode::structured(&body)?,
             Mode::Batch => {
                 let events = Batch { most: self.max_batch }.read(&body)?;

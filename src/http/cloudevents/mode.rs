@@ -8,7 +8,8 @@ use crate::escape::Escaped;
 use crate::event::Event;
 use crate::event::http::answer::STRUCTURED;
 use crate::event::http::binary;
-use crate::http::cloudevents::refusal::Refusal;
+use crate::http::answer::Refusal;
+use crate::http::cloudevents::refusal;
 
 /// The media type of a batch of events in the JSON event format.
 pub(super) const BATCH: &str = "application/cloudevents-batch+json";
@@ -43,7 +44,7 @@ impl Mode {
 /// Reads the event of a body in structured mode.
 pub(super) fn structured(body: &Bytes) -> Result<Event, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
-        Refusal::bad_request(format!(
+        refusal::bad_request(format!(
             "the body is no event in the JSON event format: {}",
             Escaped(&error.to_string())
         ))
@@ -55,7 +56,7 @@ fn content_type(headers: &HeaderMap) -> Result<String, Refusal> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let value = values.next().map_or(&b""[..], |value| value.as_bytes());
     if values.next().is_some() {
-        return Err(Refusal::bad_request(
+        return Err(refusal::bad_request(
             "the header content-type stands there twice; send it once".to_owned(),
         ));
     }
@@ -67,17 +68,17 @@ fn check_charset(parameters: &str) -> Result<(), Refusal> {
     match charset.map(|charset| charset.trim_matches('"')) {
         None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
         Some(other) => {
-            Err(Refusal::media_type(format!("charset {} is not read; send UTF-8", Escaped(other))))
+            Err(refusal::media_type(format!("charset {} is not read; send UTF-8", Escaped(other))))
         }
     }
 }
 
 fn unknown_format(media_type: &str) -> Refusal {
     let reason = format!("the event format of {} is not read", Escaped(media_type));
-    Refusal::media_type(format!("{reason}; send {STRUCTURED} or {BATCH}, or the binary mode"))
+    refusal::media_type(format!("{reason}; send {STRUCTURED} or {BATCH}, or the binary mode"))
 }
 
 fn no_event() -> Refusal {
     let advice = format!("send {STRUCTURED} or {BATCH}, or attributes as ce- headers");
-    Refusal::media_type(format!("the request is no event: it has no ce-specversion; {advice}"))
+    refusal::media_type(format!("the request is no event: it has no ce-specversion; {advice}"))
 }

@@ -10,8 +10,8 @@ use crate::event::Event;
 use crate::event::http::answer::{self, STRUCTURED};
 use crate::event::http::{binary, response};
 use crate::event::json::data;
+use crate::http::answer::Refusal;
 use crate::http::cloudevents::mode::{BATCH, Mode};
-use crate::http::cloudevents::refusal;
 
 /// What became of one event.
 pub(super) struct Outcome {
@@ -61,10 +61,10 @@ impl Outcome {
     }
 
     fn failed(error: &Error) -> Self {
-        let mut head = Response::new(());
-        *head.status_mut() = refusal::status(error);
-        head.headers_mut().extend(refusal::retry_after(error).map(|seconds| (RETRY_AFTER, seconds.into())));
-        Self { head, said: Said::Refused(refusal::described(error)), size: 0 }
+        let request_id = error.report().map(|report| report.request_id.to_string());
+        // What a function says of itself is for its report: a sender is no client of it.
+        let (head, said) = Refusal::of(error, false).into_parts(request_id.as_deref());
+        Self { head, said: Said::Refused(said), size: 0 }
     }
 
     pub(super) fn status(&self) -> StatusCode {

@@ -7,7 +7,8 @@ use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::error::Error;
-use crate::http::cloudevents::refusal::{METHODS, Refusal};
+use crate::http::answer::Refusal;
+use crate::http::cloudevents::refusal::{self, METHODS};
 
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -48,14 +49,12 @@ impl Senders {
     /// Answers a sender that asks.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Result<Response<Bytes>, Refusal> {
         let mut asked = headers.get_all(REQUEST_ORIGIN).iter();
-        let (Some(origin), None) = (asked.next(), asked.next()) else { return Err(Refusal::method()) };
+        let (Some(origin), None) = (asked.next(), asked.next()) else { return Err(refusal::method()) };
         if self.origins.is_empty() {
-            return Err(Refusal::method());
+            return Err(refusal::method());
         }
         let Some(allowed) = self.allowed(origin) else {
-            return Err(Refusal::sender(
-                "deliveries of this sender are not wanted; ask the host to allow it".to_owned(),
-            ));
+            return Err(refusal::sender());
         };
         let mut response = Response::default();
         let headers = response.headers_mut();

@@ -135,7 +135,7 @@ impl From<&Error> for Fault {
 fn bound(reason: ThrottleReason) -> &'static str {
     match reason {
         ThrottleReason::QueueFull { .. } => OF_THE_FUNCTION,
-        ThrottleReason::NoSlot => OF_ALL,
+        ThrottleReason::BuffersFull { .. } | ThrottleReason::NoSlot => OF_ALL,
     }
 }
 

@@ -135,8 +135,8 @@ impl Route {
     /// Sets how many requests may be served at once, each until the last byte of its answer; 1,000 by default.
     ///
     /// One more is answered 503 at once; it does not wait. The function's own `concurrency` and `queue` hold as well,
-    /// but only once the body of a request has arrived: until then this and `max_body` bound what clients can have
-    /// the host keep.
+    /// but only once the body of a request has arrived: until then this, `max_body` and the gateway's
+    /// [`max_buffered`](crate::http::GatewayBuilder::max_buffered) bound what clients can have the host keep.
     pub fn concurrency(mut self, concurrency: u32) -> Self {
         self.concurrency = concurrency;
         self

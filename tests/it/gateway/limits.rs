@@ -3,13 +3,13 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use fnhost::http::{Body, Denied, Identity, Route};
+use fnhost::http::{Body, CloudEvents, Denied, Identity, Route};
 use fnhost::{Bytes, Function, Rate};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body::{Body as _, Frame};
 use http_body_util::StreamBody;
 
-use super::{Answer, HTTP, answering, block_on, get, mirror, post, request, send, single, with};
+use super::{Answer, HTTP, answering, block_on, gateway, get, mirror, post, request, send, single, with};
 use crate::kit::{self, Latch};
 
 type Chunk = Result<Frame<Bytes>, std::io::Error>;
@@ -48,6 +48,45 @@ fn a_body_that_grows_too_large_is_refused_while_it_comes() {
         let refused = sent(chunks(["01234", "56789", "a"]));
         assert_eq!(refused.refused(), (413, "payload-too-large".into()), "{}", refused.body);
     }
+}
+
+#[test]
+fn no_more_is_kept_of_all_bodies_than_the_gateway_may_keep() {
+    let latch = Latch::new();
+    let functions = [kit::native_holding("held", &latch), mirror(), Function::wasm("guest", HTTP)];
+    let (_runtime, gateway) = gateway(functions, |builder| {
+        let events = Route::to("mirror").cloud_events(CloudEvents::new());
+        let builder = builder.route("/held", "held").route("/mirror", "mirror").route("/events", events);
+        builder.route("/sink", "guest").max_buffered(10)
+    });
+    let mut held = Box::pin(gateway.answer(post("/held", "0123456")));
+    assert!(kit::poll(&mut held).is_pending());
+    assert_eq!(latch.came(), 1, "the function has the body, which is still kept");
+    let event = || with(with(post("/events", "1234"), "ce-id", "1"), "ce-specversion", "1.0");
+    let event = || with(with(event(), "ce-type", "a"), "ce-source", "/a");
+    for request in [post("/mirror", "1234"), event()] {
+        let refused = send(&gateway, request);
+        assert_eq!(refused.refused(), (503, "throttled".into()));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    assert!(send(&gateway, post("/mirror", "123")).body.ends_with("\n123"), "there is as much left");
+    assert_eq!(send(&gateway, post("/sink", "a body that is streamed")).status, 200, "it is not kept");
+    assert_eq!(get(&gateway, "/mirror").status, 200);
+    drop(held);
+    assert!(send(&gateway, post("/mirror", "0123456789")).body.ends_with("0123456789"));
+    assert_eq!(send(&gateway, event()).status, 200);
+}
+
+#[test]
+fn what_has_come_of_a_body_is_given_back_when_its_client_goes_away() {
+    let (_runtime, gateway) = gateway([mirror()], |b| b.route("/", "mirror").max_buffered(10));
+    let part = stream::iter([Ok(Frame::data(Bytes::from("01234567")))]);
+    let body = Body::new(StreamBody::new(part.chain(stream::pending::<Chunk>())));
+    let mut slow = Box::pin(gateway.answer(request("POST", "/").map(|_| body)));
+    assert!(kit::poll(&mut slow).is_pending());
+    assert_eq!(send(&gateway, post("/", "012")).refused().0, 503);
+    drop(slow);
+    assert_eq!(send(&gateway, post("/", "0123456789")).status, 200);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use fnhost::{Bytes, Context, Contract, Error, Event, Function, Handler, HttpBody
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 
-use crate::kit::{MIB, REUSE, assert_quiet, deploy, host, kind, runtime, small, until};
+use crate::kit::{MIB, REUSE, assert_quiet, deploy, host, kind, runtime, until};
 
 const HTTP_RS: &[u8] = include_bytes!("../../guests/http-rs.wasm");
 
@@ -268,24 +268,6 @@ fn an_event_is_a_cloudevent_to_such_a_guest_and_its_answer_a_response() {
     );
     assert_eq!(response.content_type(), Some("text/plain; charset=utf-8"));
     assert_eq!((response.report().bytes_in, response.report().bytes_out), (3, 14));
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn ten_thousand_requests_are_answered_right() {
-    let runtime = small().places(64).build().unwrap();
-    let web = deploy(&runtime, guest().concurrency(16));
-    std::thread::scope(|threads| {
-        for worker in 0..4u64 {
-            let (runtime, web) = (&runtime, &web);
-            threads.spawn(move || {
-                for at in 0..2_500 {
-                    let code = 200 + (worker * 2_500 + at) % 300;
-                    assert_eq!(u64::from(get(runtime, web, &format!("/status?code={code}")).0), code);
-                }
-            });
-        }
-    });
     assert_quiet(&runtime, &[&web]);
 }
 

@@ -57,7 +57,9 @@ impl Server {
         options: ServeOptions,
         route: impl FnOnce(Route) -> Route,
     ) -> (Self, Handler) {
-        let runtime = kit::small().places(64).build().expect("a small runtime");
+        // Kept for the next run: the large guests compile for seconds.
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("large-guests");
+        let runtime = kit::small().places(64).cache_dir(folder).build().expect("a small runtime");
         let route = route(Route::to(function.name()).max_body(u64::MAX).timeout(LONG));
         let handler = kit::deploy(&runtime, function);
         (Self::open(&runtime, options, |builder| builder.route("/{*rest}", route)), handler)

@@ -50,7 +50,7 @@ impl Exports {
         })?;
         let handler = self.0.wasi_http_incoming_handler();
         let mut guest = boxed(handler.call_handle(&mut *store, request, out));
-        let mut has_ended = false;
+        let (mut has_ended, mut code) = (false, None);
         poll_fn(|cx| {
             if !has_ended && let Poll::Ready(ended) = guest.as_mut().poll(cx) {
                 ended?;
@@ -63,18 +63,25 @@ impl Exports {
                             return Poll::Ready(Ok(Err(excess)));
                         }
                     }
-                    Some(Err(code)) => return Poll::Ready(Ok(Err(refused(&format!("{code:?}"))))),
+                    Some(Err(given)) => code = Some(given),
                     None => {}
                 }
             }
-            match (relay.advance(cx)?, has_ended) {
+            if let Some(code) = code.as_ref().filter(|_| has_ended) {
+                return Poll::Ready(Ok(Err(refused(&format!("{code:?}")))));
+            }
+            let moved = match relay.advance(cx) {
+                Ok(moved) => moved,
+                Err(kind) => return Poll::Ready(Ok(Err(kind))),
+            };
+            match (moved, has_ended) {
                 (Moved::Over, false) => {
                     relay.release();
                     Poll::Pending
                 }
                 (Moved::Blocked, _) | (_, false) => Poll::Pending,
                 // Nobody is left to write more, or to set what was never set.
-                (Moved::Over | Moved::Starved, true) => Poll::Ready(Ok(Ok(()))),
+                (Moved::Over | Moved::Starved, true) => Poll::Ready(Ok(relay.abandon())),
             }
         })
         .await

@@ -8,7 +8,7 @@ use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 
 /// Serves until the process ends.
-pub(crate) fn run<S, B>(listener: TcpListener, make: impl Fn() -> S + Send + Sync)
+pub(crate) fn run<S, B>(listener: &TcpListener, make: impl Fn() -> S + Send + Sync)
 where
     S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

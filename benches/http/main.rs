@@ -24,13 +24,13 @@ fn main() {
         ["serve", who, port] => {
             let listener =
                 TcpListener::bind(("127.0.0.1", port.parse().expect("a port"))).expect("a free port");
-            serve(who, listener);
+            serve(who, &listener);
         }
         _ => println!("usage: serve <axum|fnhost> <port>"),
     }
 }
 
-fn serve(who: &str, listener: TcpListener) {
+fn serve(who: &str, listener: &TcpListener) {
     match who {
         "axum" => floor::run(listener, || {
             let router = axum::Router::new().route("/", axum::routing::get(async || "Hello, world!\n"));

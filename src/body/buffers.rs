@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::error::{ErrorKind, ThrottleReason};
+
+/// Requests that are kept have usually ended by then.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A bound on the bytes that are kept at once.
 #[derive(Debug)]
@@ -30,11 +36,14 @@ impl Share {
         Self { buffers: Arc::clone(buffers), bytes: AtomicU64::new(0) }
     }
 
-    /// Takes more, if there is as much; answers the limit where there is not.
-    pub(crate) fn grow(&self, bytes: u64) -> Result<(), u64> {
-        let limit = self.buffers.limit;
+    /// Takes more, or says that there is not as much.
+    pub(crate) fn grow(&self, bytes: usize) -> Result<(), ErrorKind> {
+        let (limit, bytes) = (self.buffers.limit, bytes as u64);
         let grown = |kept: u64| kept.checked_add(bytes).filter(|kept| *kept <= limit);
-        self.buffers.kept.fetch_update(Relaxed, Relaxed, grown).map_err(|_| limit)?;
+        if self.buffers.kept.fetch_update(Relaxed, Relaxed, grown).is_err() {
+            let reason = ThrottleReason::BuffersFull { limit };
+            return Err(ErrorKind::Throttled { reason, retry_after: RETRY_AFTER });
+        }
         self.bytes.fetch_add(bytes, Relaxed);
         Ok(())
     }
@@ -54,11 +63,12 @@ mod tests {
     fn no_more_is_kept_than_may_be_until_a_share_is_given_back() {
         let buffers = Arc::new(Buffers::new(10));
         let (first, second) = (Share::none_of(&buffers), Share::none_of(&buffers));
-        assert_eq!((first.grow(4), second.grow(6)), (Ok(()), Ok(())));
-        assert_eq!((first.grow(1), first.grow(0), first.grow(u64::MAX)), (Err(10), Ok(()), Err(10)));
+        let grows = |share: &Share, bytes| share.grow(bytes).is_ok();
+        assert!(grows(&first, 4) && grows(&second, 6));
+        assert!(!grows(&first, 1) && grows(&first, 0) && !grows(&first, usize::MAX));
         drop(second);
-        assert_eq!((first.grow(6), first.grow(1)), (Ok(()), Err(10)));
+        assert!(grows(&first, 6) && !grows(&first, 1));
         drop(first);
-        assert_eq!(Share::none_of(&buffers).grow(10), Ok(()));
+        assert!(grows(&Share::none_of(&buffers), 10));
     }
 }

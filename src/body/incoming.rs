@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -17,12 +16,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 #[cfg(feature = "http")]
 use crate::body::buffers::Buffers;
 use crate::body::buffers::Share;
-use crate::error::{ErrorKind, Payload, ThrottleReason};
+use crate::error::{ErrorKind, Payload};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Requests that are kept have usually ended by then.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The body of a request, while it comes; past its limit it ends with an error.
 pub(crate) struct Incoming {
@@ -58,11 +54,7 @@ impl Seen {
     }
 
     fn keep(&self, bytes: usize) -> Result<(), ErrorKind> {
-        let kept = self.share.get().map_or(Ok(()), |share| share.grow(bytes as u64));
-        kept.map_err(|limit| ErrorKind::Throttled {
-            reason: ThrottleReason::BuffersFull { limit },
-            retry_after: RETRY_AFTER,
-        })
+        self.share.get().map_or(Ok(()), |share| share.grow(bytes))
     }
 
     /// Tells whether somebody waits for the client to send more.

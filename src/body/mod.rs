@@ -5,6 +5,6 @@ mod incoming;
 mod pipe;
 
 #[cfg(feature = "http")]
-pub(crate) use self::buffers::Buffers;
+pub(crate) use self::buffers::{Buffers, Share};
 pub(crate) use self::incoming::{BoxError, Incoming, Seen, TooLong};
 pub(crate) use self::pipe::{Reader, Writer, pipe};

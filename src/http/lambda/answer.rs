@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 
+use crate::body::Share;
 use crate::context::{Context, RequestId};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -66,7 +67,8 @@ impl LambdaService {
         let order = self.trust.check(&head).and_then(|()| Order::read(&head, context));
         // Read in any case: a client that is still sending may miss an answer that comes too early.
         let limit = order.as_ref().map_or(0, |order| self.sizes.of(order.mode));
-        let payload = payload::read(body, limit).await;
+        let share = Share::none_of(&self.buffers);
+        let payload = payload::read(body, limit, &share).await;
         let (order, payload) = (order?, payload?);
         let payload = payload.ok_or_else(|| too_large(order.mode, limit))?;
         let handler = self.handler(&order.target)?;

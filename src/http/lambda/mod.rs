@@ -26,6 +26,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -33,9 +34,11 @@ use bytes::Bytes;
 use self::answer::Sizes;
 use self::detached::Detached;
 use self::guard::Trust;
+use crate::body::Buffers;
 use crate::error::{Error, ErrorKind};
 use crate::http::body::Body;
 use crate::http::serve::{ServeOptions, Served, serve};
+use crate::limits::MIB;
 use crate::runtime::Runtime;
 
 /// Makes a service that speaks the Invoke API for the functions of a runtime, which it keeps alive.
@@ -63,6 +66,7 @@ pub fn service(runtime: &Runtime) -> LambdaService {
         trust: Trust::Loopback,
         sizes: Sizes::default(),
         detached: Detached::with_room(detached::MOST),
+        buffers: Arc::new(Buffers::new(256 * MIB)),
         options: ServeOptions::new(),
     }
 }
@@ -78,6 +82,7 @@ pub struct LambdaService {
     trust: Trust,
     sizes: Sizes,
     detached: Detached,
+    buffers: Arc<Buffers>,
     options: ServeOptions,
 }
 
@@ -102,6 +107,15 @@ impl LambdaService {
     /// Sets how large the payload of an invocation of the type `Event` may be, in bytes; 1 MiB by default.
     pub fn max_event_payload(mut self, bytes: usize) -> Self {
         self.sizes.event = bytes;
+        self
+    }
+
+    /// Sets how many bytes of payloads may be kept at once, each until its function has answered or begun to; 256 MiB by
+    /// default. One that goes past it is refused.
+    ///
+    /// Those of the type `Event` count until they are accepted.
+    pub fn max_buffered(mut self, bytes: u64) -> Self {
+        self.buffers = Arc::new(Buffers::new(bytes));
         self
     }
 

@@ -6,6 +6,7 @@ use std::pin::pin;
 use bytes::{Bytes, BytesMut};
 use serde::de::IgnoredAny;
 
+use crate::body::Share;
 use crate::http::lambda::fault::Fault;
 
 /// How much more than a payload is read and thrown away.
@@ -13,8 +14,8 @@ use crate::http::lambda::fault::Fault;
 /// A client that is still sending when its connection is closed may never see why.
 const SURPLUS: usize = 32 << 20;
 
-/// Reads the whole body; none once it is larger than the limit.
-pub(super) async fn read<B>(body: B, limit: usize) -> Result<Option<Bytes>, Fault>
+/// Reads the whole body, within its share of what all may have kept; none once it is larger than the limit.
+pub(super) async fn read<B>(body: B, limit: usize, share: &Share) -> Result<Option<Bytes>, Fault>
 where
     B: http_body::Body<Data = Bytes>,
 {
@@ -27,6 +28,7 @@ where
         let Ok(data) = frame.into_data() else { continue };
         size = size.saturating_add(data.len());
         if size <= limit {
+            share.grow(data.len()).map_err(|kind| Fault::from(&kind.into()))?;
             payload.push(data);
         } else if size - limit > SURPLUS {
             break;
@@ -79,10 +81,12 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
     use std::pin::Pin;
+    use std::sync::Arc;
     use std::task::{Context, Poll};
 
     use super::*;
     use crate::block_on::block_on;
+    use crate::body::Buffers;
 
     struct Chunks(VecDeque<&'static [u8]>);
 
@@ -99,8 +103,12 @@ mod tests {
         }
     }
 
+    fn share(most: u64) -> Share {
+        Share::none_of(&Arc::new(Buffers::new(most)))
+    }
+
     fn read_all(chunks: &[&'static [u8]], limit: usize) -> Option<Bytes> {
-        block_on(read(Chunks(chunks.iter().copied().collect()), limit)).unwrap()
+        block_on(read(Chunks(chunks.iter().copied().collect()), limit, &share(u64::MAX))).unwrap()
     }
 
     #[test]
@@ -116,7 +124,7 @@ mod tests {
     fn what_is_too_large_is_read_only_so_far() {
         static MIB: [u8; 1 << 20] = [0; 1 << 20];
         let mut chunks = Chunks((0..40).map(|_| MIB.as_slice()).collect());
-        assert_eq!(block_on(read(&mut chunks, 1)).unwrap(), None);
+        assert_eq!(block_on(read(&mut chunks, 1, &share(1))).unwrap(), None);
         assert_eq!(chunks.0.len(), 40 - 33);
     }
 

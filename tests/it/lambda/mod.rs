@@ -213,3 +213,20 @@ fn payloads_have_the_limits_that_were_set() {
     assert_eq!(sized(13).headers()["x-amzn-errortype"], "RequestTooLargeException");
     assert_eq!(caller.status(event("f")), 413);
 }
+
+#[test]
+fn no_more_payloads_are_kept_than_may_be() {
+    let runtime = runtime();
+    let latch = Latch::new();
+    let handler = deploy(&runtime, native_holding("f", &latch));
+    let service = service(&runtime).max_buffered(3);
+    let mut held = Box::pin(service.clone().call(invoke("f", &[])));
+    assert!(poll(&mut held).is_pending());
+    let caller = Caller::of(&runtime, service);
+    let refused = caller.send(invoke("f", &[]));
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    drop(held);
+    latch.open();
+    assert_eq!(caller.status(invoke("f", &[])), 200);
+    assert_quiet(&runtime, &[&handler]);
+}

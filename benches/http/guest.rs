@@ -23,9 +23,11 @@ impl Guest {
         Some(match name {
             "hello" => Self { name: "hello", code: HELLO.into(), isolation: Isolation::Fresh },
             "p3" => Self { name: "p3", code: P3.into(), isolation: together },
-            "spidermonkey" => {
-                Self { name: "spidermonkey", code: built("http-spidermonkey.wasm")?, isolation: Isolation::Fresh }
-            }
+            "spidermonkey" => Self {
+                name: "spidermonkey",
+                code: built("http-spidermonkey.wasm")?,
+                isolation: Isolation::Fresh,
+            },
             _ => return None,
         })
     }

@@ -78,7 +78,8 @@ fn gateway(guest: &Guest, listener: TcpListener) {
 }
 
 fn handler(guest: &Guest, listener: TcpListener) {
-    let handler = runtime(guest).handler(guest.name).expect("deployed just now");
+    let runtime = runtime(guest);
+    let handler = runtime.handler(guest.name).expect("deployed just now");
     floor::run(listener, || {
         let handler = Arc::new(handler.clone());
         service_fn(move |request: http::Request<Incoming>| {

@@ -9,16 +9,16 @@ use crate::kit::{Effort, spread};
 use crate::load::Load;
 use crate::serving::{self, Who};
 
-/// As the load is described in the issue tracker of every peer.
 const CONNECTIONS: usize = 64;
 
 /// Prints a line for ours and each of the others.
 pub(crate) fn compare(effort: Effort, guest: &Guest, others: &[Who]) {
     let guest = Arc::new(Guest::named(guest.name).expect("it is there"));
     let whos: Vec<Who> = std::iter::once(Who::Fnhost).chain(others.iter().copied()).collect();
-    let mut loads: Vec<Load> =
-        whos.iter().map(|who| Load::open(start(*who, &guest), CONNECTIONS)).collect();
-    loads.iter_mut().for_each(|load| drop(load.run(effort.slice)));
+    let mut loads: Vec<Load> = whos.iter().map(|who| Load::open(start(*who, &guest), CONNECTIONS)).collect();
+    for load in &mut loads {
+        load.run(effort.slice);
+    }
     let slice = effort.slice.min(Duration::from_millis(190));
     let rounds: Vec<Vec<f64>> =
         (0..effort.rounds).map(|_| loads.iter_mut().map(|load| load.run(slice)).collect()).collect();

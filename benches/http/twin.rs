@@ -193,12 +193,7 @@ type Sending = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Sending), Error>> + Send>;
 
 impl WasiHttpHooks for Hooks {
-    fn send_request(
-        &mut self,
-        _: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Sending,
-    ) -> Sent {
+    fn send_request(&mut self, _: http::Request<WasiBody>, _: Option<RequestOptions>, _: Sending) -> Sent {
         Box::new(async { Err(Error::HttpRequestDenied) })
     }
 }

@@ -3,5 +3,5 @@
 mod incoming;
 mod pipe;
 
-pub(crate) use self::incoming::{BoxError, Incoming, Seen, TooLong};
+pub(crate) use self::incoming::{BoxError, Collected, Incoming, Seen, TooLong};
 pub(crate) use self::pipe::{Reader, Writer, pipe};

@@ -79,7 +79,10 @@ impl Handler {
             // Of one that is not there the error says so.
             _ => self.answer_http(context, request).await?,
         };
-        Ok(answer.map(|tail| HttpBody { tail, core: Arc::clone(&self.core) }))
+        Ok(answer.map(|tail| {
+            let core = tail.runs().then(|| Arc::clone(&self.core));
+            HttpBody { tail, core }
+        }))
     }
 
     async fn answer_http(&self, context: Context, request: Request) -> Result<http::Response<Tail>, Error> {
@@ -145,7 +148,8 @@ fn written(response: &Response) -> Result<http::Response<Bytes>, Error> {
 /// that, until its deadline.
 pub struct HttpBody {
     tail: Tail,
-    core: Arc<Core>,
+    /// There while the guest runs.
+    core: Option<Arc<Core>>,
 }
 
 impl HttpBody {
@@ -180,8 +184,9 @@ impl Body for HttpBody {
 
 impl Drop for HttpBody {
     fn drop(&mut self) {
-        if let Some(afterwards) = self.tail.take_afterwards()
-            && let Some(runtime) = lane::runtime().or_else(|| self.core.io.handle().ok())
+        if let Some(core) = &self.core
+            && let Some(afterwards) = self.tail.take_afterwards()
+            && let Some(runtime) = lane::runtime().or_else(|| core.io.handle().ok())
         {
             runtime.spawn(afterwards.run());
         }

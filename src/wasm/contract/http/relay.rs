@@ -28,6 +28,8 @@ pub(super) struct Relay {
     is_bare: bool,
     /// How many bytes the guest said that there would be.
     declared: Option<u64>,
+    /// Something was handed on since this was last asked.
+    has_passed: bool,
 }
 
 enum To {
@@ -61,7 +63,7 @@ impl Relay {
     pub(super) fn new(sink: Option<Writer>, limit: u64, request: &Request) -> Self {
         let (seen, is_bare) = (Arc::clone(request.body().seen()), request.method() == Method::HEAD);
         let to = sink.map_or_else(|| To::Whole { head: None, body: BytesMut::new() }, To::Reader);
-        Self { to, body: Written::NotYet, bytes: 0, limit, seen, is_bare, declared: None }
+        Self { to, body: Written::NotYet, bytes: 0, limit, seen, is_bare, declared: None, has_passed: false }
     }
 
     pub(super) fn has_head(&self) -> bool {
@@ -121,6 +123,11 @@ impl Relay {
         }
     }
 
+    /// Tells whether something was handed on since this was last asked.
+    pub(super) fn take_passed(&mut self) -> bool {
+        std::mem::take(&mut self.has_passed)
+    }
+
     /// Lets who reads an answer that is over learn of it, even while the guest goes on.
     pub(super) fn release(&mut self) {
         if matches!(self.to, To::Reader(_)) {
@@ -172,6 +179,7 @@ impl Relay {
                 return Ok(());
             }
         };
+        self.has_passed = true;
         self.bytes += chunk.len() as u64;
         let (limit, size) = (self.limit, self.bytes);
         if size > limit {

@@ -113,6 +113,17 @@ impl Face {
         Alarm { face: self, at, set: None }
     }
 
+    /// Has something woken at a time, or when the clock is cancelled; none if it is.
+    pub(crate) fn remind(self: &Arc<Self>, at: Instant, waker: &Waker) -> Option<Reminder> {
+        let id = self.set(at, None, waker)?;
+        Some(Reminder { face: Arc::clone(self), at, id })
+    }
+
+    fn unset(&self, at: Instant, id: u64) {
+        let removed = self.alarms.lock().set.remove(&(at, id));
+        drop(removed);
+    }
+
     /// Waits for the future, but only until the deadline.
     ///
     /// The alarm is set when the future first has to wait, so a future that is ready at once costs nothing.
@@ -210,9 +221,21 @@ impl Alarm<'_> {
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.set {
-            let removed = self.face.alarms.lock().set.remove(&(self.at, id));
-            drop(removed);
+            self.face.unset(self.at, id);
         }
+    }
+}
+
+/// Something that is woken at its time, whoever holds this; dropping it takes it back.
+pub(crate) struct Reminder {
+    face: Arc<Face>,
+    at: Instant,
+    id: u64,
+}
+
+impl Drop for Reminder {
+    fn drop(&mut self) {
+        self.face.unset(self.at, self.id);
     }
 }
 

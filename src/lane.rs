@@ -3,7 +3,11 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 thread_local! {
+    /// The thread runs its async runtime for as long as it lives.
+    static STEADY: Cell<bool> = const { Cell::new(false) };
     static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -15,4 +19,18 @@ pub(crate) fn home() -> usize {
         NUMBER.set(Some(number));
         number
     })
+}
+
+/// Says that this thread runs its async runtime for as long as it lives.
+#[cfg(feature = "http")]
+pub(crate) fn settle() {
+    STEADY.set(true);
+}
+
+/// Returns the async runtime of this thread, if a task that is put there will go on.
+///
+/// One of a single thread goes on only while that thread is in it, and nobody knows how long that is.
+pub(crate) fn runtime() -> Option<Handle> {
+    let here = Handle::try_current().ok()?;
+    (here.runtime_flavor() == RuntimeFlavor::MultiThread || STEADY.get()).then_some(here)
 }

@@ -1,66 +1,58 @@
-//! HTTP: requests to a component in a new sandbox each, beside a bare route of axum and the same component under the
-//! bare engine.
+//! HTTP: requests to a component behind the gateway, beside a bare route of axum and the same component under the
+//! bare engine, served as `wasmtime serve` does.
 //!
-//! `cargo bench --bench http` compares them in one process, taking turns. With `-- serve <who> <port>` one of them is
-//! served until the process is stopped, for a load generator such as `wrk -t2 -c64`.
+//! `cargo bench --bench http` lets them take turns in one process, with 64 connections each; names of guests select
+//! some. `-- serve WHO [GUEST] PORT` serves one of them until the process is stopped, for a load generator such as
+//! `wrk -t2 -c64`. The guest in JavaScript is built by `tests/guests/large/build.sh http-spidermonkey`; without it its
+//! lines are left out.
 
+#[path = "../kit/mod.rs"]
+mod kit;
 mod floor;
+mod guest;
+mod load;
+mod serving;
+mod turns;
+mod twin;
 
-use std::convert::Infallible;
 use std::net::TcpListener;
-use std::sync::Arc;
 
-use fnhost::{Bytes, Context, Function, Handler, Runtime};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-
-const HELLO: &[u8] = include_bytes!("../../tests/guests/http-hello.wasm");
+use crate::guest::Guest;
+use crate::kit::{Effort, is_wanted};
+use crate::serving::Who;
+use crate::turns::compare;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["serve", who, port] => {
-            let listener =
-                TcpListener::bind(("127.0.0.1", port.parse().expect("a port"))).expect("a free port");
-            serve(who, &listener);
-        }
-        _ => println!("usage: serve <axum|fnhost> <port>"),
+        ["serve", who, port] => serve(who, "hello", port),
+        ["serve", who, guest, port] => serve(who, guest, port),
+        ["serve", ..] => println!("usage: serve axum|fnhost|handler|twin|tuned [hello|p3|spidermonkey] PORT"),
+        _ => take_turns(Effort::from_args()),
     }
 }
 
-fn serve(who: &str, listener: &TcpListener) {
-    match who {
-        "axum" => floor::run(listener, || {
-            let router = axum::Router::new().route("/", axum::routing::get(async || "Hello, world!\n"));
-            hyper_util::service::TowerToHyperService::new(router)
-        }),
-        "fnhost" => {
-            let handler = deploy();
-            floor::run(listener, move || {
-                let handler = Arc::new(handler.clone());
-                service_fn(move |request: http::Request<Incoming>| {
-                    let handler = Arc::clone(&handler);
-                    async move {
-                        Ok::<_, Infallible>(match handler.http(Context::new(), request).await {
-                            Ok(answer) => answer.map(http_body_util::Either::Left),
-                            Err(error) => {
-                                let body =
-                                    http_body_util::Either::Right(Full::<Bytes>::from(error.to_string()));
-                                http::Response::builder().status(500).body(body).expect("a status")
-                            }
-                        })
-                    }
-                })
-            });
-        }
-        other => panic!("{other} is not known"),
-    }
+fn serve(who: &str, guest: &str, port: &str) {
+    let who = Who::named(who).expect("one of those that are served");
+    let guest = Guest::named(guest).expect("one of the guests, and built");
+    let port: u16 = port.parse().expect("a port");
+    serving::serve(who, &guest, TcpListener::bind(("127.0.0.1", port)).expect("a free port"));
 }
 
-fn deploy() -> Handler {
-    let runtime = Box::leak(Box::new(Runtime::new().expect("a runtime")));
-    runtime.block_on(runtime.deploy(Function::wasm("hello", HELLO).concurrency(1_000))).expect("deployed");
-    runtime.handler("hello").expect("deployed just now")
+fn take_turns(effort: Effort) {
+    println!("thousand requests a second, and ours to theirs: the median round, the lowest and the highest");
+    for (name, whos) in [
+        ("hello", &[Who::Axum, Who::Handler, Who::Twin, Who::Tuned][..]),
+        ("p3", &[Who::Twin, Who::Tuned]),
+        ("spidermonkey", &[Who::Tuned]),
+    ] {
+        if !is_wanted(name) {
+            continue;
+        }
+        match Guest::named(name) {
+            Some(guest) => compare(effort, &guest, whos),
+            None => println!("{name}: not built"),
+        }
+    }
 }

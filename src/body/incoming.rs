@@ -22,7 +22,8 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request, while it comes; past its limit it ends with an error.
 pub(crate) struct Incoming {
-    body: UnsyncBoxBody<Bytes, BoxError>,
+    /// There, unless it had ended when it came.
+    body: Option<UnsyncBoxBody<Bytes, BoxError>>,
     seen: Arc<Seen>,
 }
 
@@ -103,7 +104,8 @@ impl Incoming {
             stalled: AtomicBool::new(false),
             share: OnceLock::new(),
         });
-        Self { body: body.map_err(Into::into).boxed_unsync(), seen }
+        let body = (!body.is_end_stream()).then(|| body.map_err(Into::into).boxed_unsync());
+        Self { body, seen }
     }
 
     pub(crate) fn seen(&self) -> &Arc<Seen> {
@@ -139,15 +141,18 @@ fn is_timeout(error: &BoxError) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
-/// Most bodies come in one chunk, which is not copied.
-enum Collected {
+/// Chunks on their way to a whole; most bodies come in one, which is not copied.
+pub(crate) enum Collected {
     Nothing,
     One(Bytes),
     Several(BytesMut),
 }
 
 impl Collected {
-    fn add(&mut self, chunk: Bytes) {
+    pub(crate) fn add(&mut self, chunk: Bytes) {
+        if chunk.is_empty() {
+            return;
+        }
         *self = match std::mem::replace(self, Self::Nothing) {
             Self::Nothing => Self::One(chunk),
             Self::One(first) => {
@@ -162,7 +167,7 @@ impl Collected {
         };
     }
 
-    fn into_bytes(self) -> Bytes {
+    pub(crate) fn into_bytes(self) -> Bytes {
         match self {
             Self::Nothing => Bytes::new(),
             Self::One(chunk) => chunk,
@@ -179,7 +184,8 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let polled = Pin::new(body).poll_frame(cx);
         self.seen.awaited.store(polled.is_pending(), Relaxed);
         let Poll::Ready(frame) = polled else { return Poll::Pending };
         if let Some(Err(error)) = &frame {
@@ -198,11 +204,11 @@ impl Body for Incoming {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -6,5 +6,5 @@ mod pipe;
 
 #[cfg(feature = "http")]
 pub(crate) use self::buffers::{Buffers, Share};
-pub(crate) use self::incoming::{BoxError, Incoming, Seen, TooLong};
+pub(crate) use self::incoming::{BoxError, Collected, Incoming, Seen, TooLong};
 pub(crate) use self::pipe::{Reader, Writer, pipe};

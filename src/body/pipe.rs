@@ -102,8 +102,11 @@ impl Writer {
             return;
         }
         let mut shared = self.0.lock();
-        shared.unread += chunk.len();
         shared.total += chunk.len() as u64;
+        if shared.unheard {
+            return;
+        }
+        shared.unread += chunk.len();
         shared.chunks.push_back(chunk);
         let waker = shared.reader.take();
         drop(shared);
@@ -144,7 +147,7 @@ impl Reader {
     /// Tells whether everything was written that was to be, and read.
     pub(crate) fn is_complete(&self) -> bool {
         let shared = self.0.lock();
-        shared.complete && shared.written && shared.chunks.is_empty()
+        shared.complete && shared.chunks.is_empty()
     }
 
     /// Takes the next chunk; none at the end.

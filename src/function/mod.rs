@@ -29,6 +29,9 @@ use crate::pool::Keep;
 use crate::registry::check_name;
 use crate::wasm::{Contract, Dir, Recipe};
 
+/// Each event holds some of the resources that one sandbox may have.
+const MOST_IN_FLIGHT: u32 = 100;
+
 /// What is deployed: code, limits and policies.
 ///
 /// Every setter has a default that suits most functions; `deploy` checks all of them at once.
@@ -89,7 +92,7 @@ pub enum Isolation {
     /// What one event does to the sandbox, all in it feel: a trap ends them all, and one that spins holds the others
     /// up. A deadline ends only its own event; the sandbox then takes no more and ends with the last one.
     Concurrent {
-        /// How many events one sandbox serves at once; at least 1.
+        /// How many events one sandbox serves at once; 1 to 100.
         max_in_flight: u32,
         /// How many events one sandbox serves in all; at least 2.
         max_uses: u64,
@@ -423,9 +426,17 @@ impl Function {
                     self.name
                 )));
             }
-            if max_in_flight == 0 || max_uses < 2 {
+            if !(1..=MOST_IN_FLIGHT).contains(&max_in_flight) || max_uses < 2 {
                 return Err(Error::configuration(format!(
-                    "max_in_flight of {:?} is {max_in_flight} and max_uses {max_uses}; give at least 1 and 2",
+                    "max_in_flight of {:?} is {max_in_flight} and max_uses {max_uses}; give 1 to {MOST_IN_FLIGHT}, and at \
+                     least 2",
+                    self.name
+                )));
+            }
+            if self.limits().fuel.is_some() {
+                return Err(Error::configuration(format!(
+                    "fuel of {:?} cannot be told apart by event in a sandbox that serves several; leave it out or use \
+                     `Isolation::Reuse`",
                     self.name
                 )));
             }

@@ -38,7 +38,7 @@ impl Ids {
                 None => {
                     // What a vendor said of another trace means nothing to this one.
                     headers.remove(TRACESTATE);
-                    made(&context)
+                    context.request_id().to_traceparent()
                 }
             };
         let ids = Self { request_id, traceparent: header(&trace) };
@@ -77,12 +77,6 @@ fn known(text: &str) -> Option<Arc<str>> {
     let first = format!("00{}", &later[2..]);
     let is_known = is_version && (behind.is_empty() || behind.starts_with('-')) && is_traceparent(&first);
     is_known.then(|| first.into())
-}
-
-/// Makes a trace of which nobody has asked that it be recorded.
-fn made(context: &Context) -> Arc<str> {
-    let id = context.request_id().as_u128();
-    format!("00-{id:032x}-{:016x}-00", id as u64).into()
 }
 
 fn header(text: &str) -> HeaderValue {

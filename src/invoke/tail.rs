@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::response::Parts;
 
-use crate::body::{Reader, Writer, pipe};
+use crate::body::{Collected, Reader, Writer, pipe};
 use crate::error::Error;
 use crate::event::Response;
 use crate::invoke::flight::{Flight, Reaper, Running, SetTimer};
@@ -103,18 +103,13 @@ impl Tail {
     }
 
     fn landed(response: &mut Response, reader: &Reader) -> Self {
-        let mut body = Vec::new();
+        let mut whole = Collected::Nothing;
         while let Poll::Ready(Some(chunk)) = reader.poll_next(Waker::noop()) {
-            body.push(chunk);
+            whole.add(chunk);
         }
         // What was written before the end stands before what came with it.
-        body.push(response.bytes().clone());
-        let whole = match body.iter().filter(|chunk| !chunk.is_empty()).count() {
-            0 => Bytes::new(),
-            1 => body.into_iter().find(|chunk| !chunk.is_empty()).unwrap_or_default(),
-            _ => body.concat().into(),
-        };
-        Self { trailers: reader.take_trailers(), ..Self::whole(response, whole) }
+        whole.add(response.bytes().clone());
+        Self { trailers: reader.take_trailers(), ..Self::whole(response, whole.into_bytes()) }
     }
 
     /// Returns the report, once the answer has ended.
@@ -124,6 +119,11 @@ impl Tail {
 
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.rest, Rest::Ended)
+    }
+
+    /// Tells whether the guest may still run.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.rest, Rest::Running { .. })
     }
 
     /// Returns how many bytes are left, where that is known.

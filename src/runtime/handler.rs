@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Wake;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::block_on::block_on;
 use crate::clock::TICK;
@@ -110,15 +113,13 @@ impl Handler {
     }
 
     /// Calls back at the deadline, on the thread of the guests' timers.
+    ///
+    /// The clock keeps the time, as most answers are over long before: a task for each of them would wake that thread
+    /// twice (bench `http`).
     fn set_timer(&self, deadline: Instant, callback: Callback) -> Option<Reaper> {
-        let io = self.core.io.handle().ok()?;
-        let task = io.spawn(async move {
-            tokio::time::sleep_until(deadline.into()).await;
-            while !callback() {
-                tokio::time::sleep(TICK).await;
-            }
-        });
-        Some(Box::new(Timer(task)))
+        let due = Due { io: self.core.io.handle().ok()?, callback: Mutex::new(Some(callback)) };
+        let reminder = self.core.desk.face.remind(deadline, &Arc::new(due).into())?;
+        Some(Box::new(reminder))
     }
 
     /// Returns what the handler's function is doing now.
@@ -142,12 +143,20 @@ impl Handler {
     }
 }
 
-/// Stops the timer when it is dropped.
-struct Timer(tokio::task::JoinHandle<()>);
+/// Calls back until that says that it is done, once it is woken.
+struct Due {
+    io: tokio::runtime::Handle,
+    callback: Mutex<Option<Callback>>,
+}
 
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.0.abort();
+impl Wake for Due {
+    fn wake(self: Arc<Self>) {
+        let Some(callback) = self.callback.lock().take() else { return };
+        self.io.spawn(async move {
+            while !callback() {
+                tokio::time::sleep(TICK).await;
+            }
+        });
     }
 }
 

@@ -1,18 +1,19 @@
 //! HTTP requests to functions, without a server around them.
 
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::body::{BoxError, Incoming};
+use crate::clock::Cut;
 use crate::context::Context;
-use crate::error::Error;
-use crate::event::{Input, Request, Response, http as mapping};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::event::{Event, Input, Request, Response, http as mapping};
 use crate::invoke::{Ends, Opened, Tail, refuse, start};
 use crate::lane;
 use crate::report::Report;
@@ -78,7 +79,10 @@ impl Handler {
             // Of one that is not there the error says so.
             _ => self.answer_http(context, request).await?,
         };
-        Ok(answer.map(|tail| HttpBody { tail, core: Arc::clone(&self.core) }))
+        Ok(answer.map(|tail| {
+            let core = tail.runs().then(|| Arc::clone(&self.core));
+            HttpBody { tail, core }
+        }))
     }
 
     async fn answer_http(&self, context: Context, request: Request) -> Result<http::Response<Tail>, Error> {
@@ -98,7 +102,7 @@ impl Handler {
     ) -> Result<http::Response<Tail>, Error> {
         let (desk, route) = (&self.core.desk, &self.route);
         let (arrived, seen) = (Instant::now(), Arc::clone(request.body().seen()));
-        let event = match Input::Http(Box::new(request)).into_event(&mut context).await {
+        let event = match self.arrived(&mut context, arrived, request).await {
             Ok(event) => event,
             Err(kind) => return Err(refuse(desk, route, (context, arrived), (seen, kind))),
         };
@@ -107,6 +111,30 @@ impl Handler {
         Ok(answer.map(|body| Tail::whole(&mut response, body)))
     }
 }
+
+impl Handler {
+    /// Waits for the whole of a request, but only until the caller's deadline.
+    async fn arrived(
+        &self,
+        context: &mut Context,
+        arrived: Instant,
+        request: Request,
+    ) -> Result<Event, ErrorKind> {
+        let deadline = context.deadline().unwrap_or(arrived + FAR);
+        let coming = pin!(Input::Http(Box::new(request)).into_event(context));
+        match self.core.desk.face.race(deadline, coming).await {
+            Ok(event) => event,
+            Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
+            Err(Cut::Deadline) => {
+                let limit = deadline.saturating_duration_since(arrived);
+                Err(ErrorKind::TimedOut { phase: Phase::Queue, limit })
+            }
+        }
+    }
+}
+
+/// Stands for "as long as it takes".
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Writes an answer; where that cannot be, the function has ended well all the same.
 fn written(response: &Response) -> Result<http::Response<Bytes>, Error> {
@@ -120,7 +148,8 @@ fn written(response: &Response) -> Result<http::Response<Bytes>, Error> {
 /// that, until its deadline.
 pub struct HttpBody {
     tail: Tail,
-    core: Arc<Core>,
+    /// There while the guest runs.
+    core: Option<Arc<Core>>,
 }
 
 impl HttpBody {
@@ -155,10 +184,11 @@ impl Body for HttpBody {
 
 impl Drop for HttpBody {
     fn drop(&mut self) {
-        if let Some(afterwards) = self.tail.take_afterwards()
-            && let Ok(io) = self.core.io.handle()
+        if let Some(core) = &self.core
+            && let Some(afterwards) = self.tail.take_afterwards()
+            && let Some(runtime) = lane::runtime().or_else(|| core.io.handle().ok())
         {
-            io.spawn(afterwards.run());
+            runtime.spawn(afterwards.run());
         }
     }
 }

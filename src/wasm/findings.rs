@@ -21,6 +21,8 @@ pub(crate) struct Findings {
     /// It has an init of its contract's.
     pub(crate) has_init: bool,
     pub(crate) imports_wasi: bool,
+    /// A guest may serve several events at once.
+    serves_several: bool,
     /// It may want to make HTTP requests.
     pub(crate) imports_outbound: bool,
     /// Nothing of the guest's runs, and nothing is waited for, while an instance is made.
@@ -56,6 +58,7 @@ impl Findings {
             contract: code.contract(),
             has_init: code.has_init(),
             imports_wasi: imports_wasi(loaded),
+            serves_several: code.serves_several(),
             imports_outbound: imports_outbound(loaded),
             is_quiet: !survey.starts && imports_nothing_async(loaded),
             places: required.num_memories.max(tables).max(1) + u32::from(survey.uses_heap),
@@ -67,7 +70,7 @@ impl Findings {
 
     /// Tells whether a guest may do several things at once.
     pub(crate) fn is_concurrent(&self) -> bool {
-        self.kind == Kind::Concurrent
+        self.serves_several
     }
 
     /// Returns what one guest takes at first: places, and at most so many pages.

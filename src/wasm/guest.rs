@@ -178,6 +178,20 @@ impl Guest {
         }
     }
 
+    /// Tells whether something of an event still goes on in there.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.store.data().unfinished
+    }
+
+    /// Leaves nothing of an event in the store.
+    pub(crate) fn clear(&mut self) {
+        let state = self.store.data_mut();
+        (state.context, state.event, state.host) = (None, None, None);
+        if !state.exchange.is_empty() {
+            state.exchange = Exchange::default();
+        }
+    }
+
     /// Ends the event: what it cost goes into the report, and nothing of it stays in the store.
     pub(crate) fn end(&mut self, report: &mut Report) {
         let state = self.store.data_mut();
@@ -186,14 +200,9 @@ impl Guest {
             (report.log_tail, report.log_dropped) = log.lock().end();
         }
         report.outbound = state.sender().and_then(Sender::end);
-        state.context = None;
-        state.event = None;
-        state.host = None;
-        if !state.exchange.is_empty() {
-            state.exchange = Exchange::default();
-        }
-        if state.linked.fuel {
-            let limit = state.linked.recipe.limits.fuel.unwrap_or(u64::MAX);
+        let (fuel, limit) = (state.linked.fuel, state.linked.recipe.limits.fuel.unwrap_or(u64::MAX));
+        self.clear();
+        if fuel {
             report.fuel = self.store.get_fuel().ok().map(|left| limit.saturating_sub(left));
         }
     }

@@ -328,11 +328,11 @@ impl Sandbox {
         guest.end(&mut call.report);
         call.report.bytes_out = written.map_or(0, |written| written.bytes());
         let fault = match output {
-            Ok(response) => return (Ok(response), true, ended.at),
+            Ok(response) => return (Ok(response), !guest.is_unfinished(), ended.at),
             Err(fault) => fault,
         };
         let kind = ending(fault, call, (Phase::Handler, started, deadline));
-        let intact = matches!(kind, ErrorKind::Failed(_));
+        let intact = matches!(kind, ErrorKind::Failed(_)) && !guest.is_unfinished();
         (Err(kind), intact, ended.at)
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) wasi: Wasi,
     pub(crate) log: Option<SharedLog>,
     pub(crate) exchange: Exchange,
+    /// Something of an event goes on in the guest after its answer has ended.
+    pub(crate) unfinished: bool,
     /// The host's own async runtime, for what it granted.
     pub(crate) host: Option<tokio::runtime::Handle>,
 }
@@ -82,6 +84,7 @@ impl State {
             wasi: Wasi::None,
             log: None,
             exchange: Exchange::default(),
+            unfinished: false,
             host: None,
         }
     }

@@ -260,7 +260,7 @@ fn an_import_that_is_not_offered_is_refused_when_deployed() {
     let error = link(&importing("wasi:keyvalue/store@0.2.0-draft"));
     says(&error, &["wasi:keyvalue/store@0.2.0-draft", "wasi:cli@0.2", ".grant"]);
     let error = link(&importing("wasi:clocks/wall-clock@0.4.0"));
-    says(&error, &["wasi:clocks/wall-clock@0.4.0", "wants 0.3.0", "offered is 0.2", "build it against"]);
+    says(&error, &["wasi:clocks/wall-clock@0.4.0", "wants 0.4.0", "offered is 0.2", "build it against"]);
     let error = link(&importing("acme:shop/prices"));
     says(&error, &["acme:shop/prices", ".grant"]);
     deploy(&runtime, Function::wasm("f", format!("(component {run})")));

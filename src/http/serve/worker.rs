@@ -27,6 +27,7 @@ use super::manners;
 use super::options::ServeOptions;
 use super::patience::Streams;
 use super::socket::Socket;
+use crate::lane;
 
 /// Room for the frames of HTTP/2 that a service has not read yet: of one stream, and of one connection.
 const STREAM_WINDOW: u32 = 64 << 10;
@@ -97,6 +98,7 @@ fn run<S: Serves>(
     };
     let _ = started.send(outcome);
     if let Some(runtime) = runtime {
+        lane::settle();
         runtime.block_on(welcome(newcomers, service, options));
     }
 }

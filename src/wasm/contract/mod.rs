@@ -125,6 +125,11 @@ impl Code {
         }
     }
 
+    /// Tells whether a guest may serve several events at once.
+    pub(crate) fn serves_several(&self) -> bool {
+        matches!(self, Self::Http(code) if code.serves_several())
+    }
+
     /// Tells a core module from a component.
     pub(crate) fn is_module(&self) -> bool {
         match self {

@@ -49,6 +49,10 @@ impl Sandbox {
         call.report.handler = now.elapsed();
         call.report.bytes_out = written.map_or(0, |written| written.bytes());
         match ended {
+            // Who ended it may have been nobody but the clock.
+            Ok(Err(ErrorKind::Trapped { .. })) if Instant::now() >= deadline => {
+                Err(call.timed_out(Phase::Handler, now, deadline))
+            }
             Ok(answer) => answer,
             Err(Cut::Cancelled) => Err(ErrorKind::ShuttingDown),
             Err(Cut::Deadline) => Err(call.timed_out(Phase::Handler, now, deadline)),

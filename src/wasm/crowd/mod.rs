@@ -5,25 +5,28 @@
 //! promises that a deadline ends its own request and no other, that a guest which somebody gave up on takes no more,
 //! and that the guest ends when all who joined have gone. It does not keep requests in one guest from each other.
 //!
-//! The task stands on the host's async runtime, if the first request comes from one, else on our own small one: many
-//! wait for one guest here, and none of them may hold up the others by not being polled.
+//! The task stands on the host's async runtime, if the first request comes from one that can be relied on (see
+//! [`lane::runtime`]), else on our own small one: many wait for one guest here, and none of them may hold up the
+//! others by not being polled.
 
 mod call;
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::event::Response;
+use crate::lane;
 use crate::pool::{Carried, Tenant};
 use crate::wasm::contract::http::Visit;
 use crate::wasm::fault::Fault;
@@ -93,8 +96,7 @@ impl Crowds {
             task: Mutex::new(None),
         });
         let first = Crowd::join(&crowd, 1, 1).ok_or(ErrorKind::ShuttingDown)?;
-        let runtime =
-            Handle::try_current().or_else(|_| sandbox.io().cloned().ok_or(ErrorKind::ShuttingDown))?;
+        let runtime = lane::runtime().or_else(|| sandbox.io().cloned()).ok_or(ErrorKind::ShuttingDown)?;
         self.lane(lane).lock().push(Arc::clone(&crowd));
         runtime.spawn(serve(Arc::clone(sandbox), Guard(crowd, Arc::clone(sandbox)), carried, inside));
         Ok(first)
@@ -149,6 +151,20 @@ impl Crowd {
         self.callers.lock().is_empty()
     }
 
+    /// Takes nobody in any more.
+    pub(crate) fn retire(&self) {
+        let _callers = self.callers.lock();
+        self.retired.store(true, SeqCst);
+    }
+
+    /// Makes the context of all that are in it; what is known of one request alone is not known here.
+    fn context(&self) -> Context {
+        match &self.tenant {
+            Some(tenant) => Context::new().with_tenant(Arc::clone(tenant)),
+            None => Context::new(),
+        }
+    }
+
     /// Answers all who still wait with what ended the guest.
     fn fail(&self, kind: ErrorKind) {
         let callers = std::mem::take(&mut *self.callers.lock());
@@ -196,8 +212,22 @@ impl Drop for Guard {
         if let Some(crowds) = self.1.crowds() {
             crowds.close(&self.0, true);
         }
-        self.0.fail(ErrorKind::ShuttingDown);
+        // The task was dropped with the runtime that it stood on, or others have held the guest up.
+        let message = "the sandbox that served this with other requests ended before it answered".into();
+        self.0.fail(ErrorKind::Trapped { message, backtrace: Vec::new() });
     }
+}
+
+/// What one round of serving came to.
+enum Round {
+    /// Nobody is in, and nothing is left of anybody.
+    Idle(Instant),
+    /// Somebody has joined meanwhile.
+    Again,
+    /// Nobody is in, and something is left of somebody.
+    Spoiled,
+    /// The guest has ended.
+    Ended(ErrorKind),
 }
 
 /// Serves whoever joins until nobody is left.
@@ -209,37 +239,52 @@ async fn serve(
 ) {
     let crowd = &guard.0;
     let Some(mut lease) = carried.lease() else { return };
-    let context = Context::new();
     loop {
-        let started = Instant::now();
-        // Each request moves the deadline on; until one has come, this is for what others left behind.
-        lease.guest().begin(context.clone(), started + sandbox.timeout());
-        let ended = {
-            let serving = std::pin::pin!(lease.guest().serve(&mut inside, crowd));
-            sandbox.watch(crowd.lane, started + FAR).run(started, serving).await
-        };
-        let kind = match ended.output {
-            Ok(Ok(())) if crowd.retired.load(SeqCst) => return,
-            Ok(Ok(())) => {
-                if sandbox.crowds().is_none_or(|crowds| crowds.close(crowd, false)) {
-                    lease.add_uses(crowd.joined.load(SeqCst).saturating_sub(1));
-                    lease.release(crowd.tenant.clone(), ended.at);
-                    return;
-                }
-                // Somebody has joined in between.
-                continue;
+        match round(&sandbox, crowd, lease.guest(), &mut inside).await {
+            Round::Again => {}
+            Round::Spoiled => return,
+            Round::Ended(kind) => return crowd.fail(kind),
+            Round::Idle(at) => {
+                lease.guest().clear();
+                lease.add_uses(crowd.joined.load(SeqCst).saturating_sub(1));
+                return lease.release(crowd.tenant.clone(), at);
             }
-            Ok(Err(error)) => match lease.guest().explain(&error) {
-                Fault::Kind(kind) => kind,
-                // Its deadline is the latest of all who wait, and each of them hears of his own first.
-                Fault::Cut(_) => return,
-            },
-            Err(_) => ErrorKind::ShuttingDown,
-        };
-        if let Some(crowds) = sandbox.crowds() {
-            crowds.close(crowd, true);
         }
-        crowd.fail(kind);
-        return;
+    }
+}
+
+async fn round(
+    sandbox: &Sandbox,
+    crowd: &Arc<Crowd>,
+    guest: &mut Guest,
+    inside: &mut mpsc::UnboundedReceiver<Visit>,
+) -> Round {
+    let close = |is_over| sandbox.crowds().is_none_or(|crowds| crowds.close(crowd, is_over));
+    let started = Instant::now();
+    // Each request moves the deadline on; until one has come, this is for what others left behind.
+    guest.begin(crowd.context(), started + sandbox.timeout());
+    let ended = {
+        let mut serving = pin!(guest.serve(inside, crowd));
+        // A guest that waits in a call of WASI 0.2 looks at nobody; whoever gave up must not hold its place for that.
+        let watched = pin!(poll_fn(|cx| match serving.as_mut().poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if crowd.is_empty(cx.waker()) && close(false) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }));
+        sandbox.watch(crowd.lane, started + FAR).run(started, watched).await
+    };
+    let error = match ended.output {
+        Ok(Some(Ok(()))) if !close(false) => return Round::Again,
+        Ok(Some(Ok(()))) if crowd.retired.load(SeqCst) || guest.is_unfinished() => return Round::Spoiled,
+        Ok(Some(Ok(()))) => return Round::Idle(ended.at),
+        Ok(None) => return Round::Spoiled,
+        Ok(Some(Err(error))) => error,
+        Err(_) => return Round::Ended(ErrorKind::ShuttingDown),
+    };
+    close(true);
+    match guest.explain(&error) {
+        Fault::Kind(kind) => Round::Ended(kind),
+        // It ran past the latest deadline of all who were in; who joined after that is answered by the guard.
+        Fault::Cut(_) => Round::Spoiled,
     }
 }

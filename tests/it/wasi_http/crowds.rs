@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use fnhost::{Bytes, Context, Error, Function, Handler, Isolation, Runtime};
 use http_body_util::{BodyExt, Empty};
 
-use crate::kit::{Dice, assert_quiet, deploy, host, kind, poll, refused, runtime, says, until};
-use crate::wasi_http::{HTTP_RS, get, guest_p3, open, request};
+use crate::kit::{Dice, REUSE, assert_quiet, deploy, host, kind, poll, refused, runtime, says, until};
+use crate::wasi_http::{HTTP_RS, HTTP_RS_P3, chunks, get, guest_p3, open, request};
 
 fn crowded(max_in_flight: u32) -> Function {
     guest_p3().isolation(Isolation::Concurrent { max_in_flight, max_uses: 1_000_000 })
@@ -122,5 +122,34 @@ fn only_handlers_of_version_3_can_serve_several_at_once() {
     let function =
         Function::wasm("web", HTTP_RS).isolation(Isolation::Concurrent { max_in_flight: 8, max_uses: 100 });
     says(&refused(&runtime, function), &["wasi:http/handler@0.3", "Isolation::Reuse"]);
-    says(&refused(&runtime, crowded(0)), &["max_in_flight", "give at least 1"]);
+    says(&refused(&runtime, crowded(0)), &["max_in_flight", "give 1 to 100"]);
+}
+
+#[test]
+fn a_client_that_sends_too_much_ends_his_own_request_alone() {
+    let (runtime, web) = host(crowded(8).max_event(1 << 20));
+    let ended = runtime.block_on(async {
+        let (sent, _) = chunks(1_000);
+        let flood = async { open(&web, request("POST", "/echo", sent)).await?.into_body().collect().await };
+        let slow = open(&web, request("GET", "/slow?ms=200", Empty::<Bytes>::new()));
+        futures_util::future::join(slow, flood).await
+    });
+    assert!(ended.0.is_ok(), "{:?}", ended.0);
+    assert_eq!(kind(ended.1), "payload-too-large");
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn a_guest_that_works_on_after_its_answer_serves_no_more() {
+    let runtime = runtime();
+    let reused = deploy(&runtime, Function::wasm("reused", HTTP_RS_P3).isolation(REUSE));
+    let crowded = deploy(&runtime, crowded(8));
+    for web in [&reused, &crowded] {
+        assert_eq!(get(&runtime, web, "/count").1, "1");
+        assert_eq!(get(&runtime, web, "/count").1, "2");
+        assert_eq!(get(&runtime, web, "/after?ms=5000").0, 200);
+        until("the guest goes", || web.stats().unwrap().live == 0);
+        assert_eq!(get(&runtime, web, "/count").1, "1", "{web:?}");
+    }
+    assert_quiet(&runtime, &[&reused, &crowded]);
 }

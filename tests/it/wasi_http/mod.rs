@@ -271,6 +271,24 @@ fn an_event_is_a_cloudevent_to_such_a_guest_and_its_answer_a_response() {
     assert_quiet(&runtime, &[&web]);
 }
 
+#[test]
+fn a_guest_that_answers_with_an_error_code_may_serve_again() {
+    let (runtime, web) = host(guest().isolation(REUSE));
+    assert_eq!(get(&runtime, &web, "/count").1, "1");
+    assert_eq!(fails(&runtime, &web, "/fail"), "failed");
+    assert_eq!(get(&runtime, &web, "/count").1, "3");
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn the_answer_to_head_may_tell_of_a_body_that_does_not_come() {
+    let (runtime, web) = host(guest());
+    let asked = request("HEAD", "/length?declared=5&bytes=0", Empty::<Bytes>::new());
+    let (parts, body) = runtime.block_on(ask(&web, asked));
+    assert_eq!((parts.status.as_u16(), body.unwrap().len()), (200, 0));
+    assert_eq!(parts.headers["content-length"], "5");
+}
+
 const HTTP_RS_P3: &[u8] = include_bytes!("../../guests/http-rs-p3.wasm");
 
 fn guest_p3() -> Function {

@@ -86,6 +86,10 @@ impl Code {
         Ok(Self { pre, indices })
     }
 
+    pub(crate) fn serves_several(&self) -> bool {
+        matches!(self.indices, Indices::V3(_))
+    }
+
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
         let instance = boxed(self.pre.instantiate_async(&mut *store)).await?;
         let version = match &self.indices {
@@ -167,6 +171,11 @@ pub(crate) fn to_request(input: Input) -> Result<Request, ErrorKind> {
     // A guest asks for the authority, and the engine insists on one.
     if request.uri().authority().is_none() && !request.headers().contains_key(http::header::HOST) {
         request.headers_mut().insert(http::header::HOST, http::HeaderValue::from_static("localhost"));
+    }
+    let host = request.headers().get(http::header::HOST);
+    if request.uri().authority().is_none() && host.is_some_and(|host| host.to_str().is_err()) {
+        let reason = "it is no text; name the host in ASCII".into();
+        return Err(ErrorKind::InvalidEvent { attribute: "host".into(), reason });
     }
     Ok(request)
 }

@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::response::Parts;
+use http::{Method, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::body::{Seen, Writer};
 use crate::error::{Error, ErrorKind, Payload};
 use crate::event::{Request, Response};
-use crate::wasm::fault::{Refused, invalid};
 
 type GuestBody = UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>;
 
@@ -24,9 +24,12 @@ pub(super) struct Relay {
     limit: u64,
     /// What has come of the request's body.
     seen: Arc<Seen>,
-    is_head: bool,
+    /// The answer has no body, whatever its head says of one.
+    is_bare: bool,
     /// How many bytes the guest said that there would be.
     declared: Option<u64>,
+    /// Something was handed on since this was last asked.
+    has_passed: bool,
 }
 
 enum To {
@@ -58,9 +61,9 @@ pub(super) enum Moved {
 impl Relay {
     /// Makes one for the answer to this request.
     pub(super) fn new(sink: Option<Writer>, limit: u64, request: &Request) -> Self {
-        let (seen, is_head) = (Arc::clone(request.body().seen()), request.method() == http::Method::HEAD);
+        let (seen, is_bare) = (Arc::clone(request.body().seen()), request.method() == Method::HEAD);
         let to = sink.map_or_else(|| To::Whole { head: None, body: BytesMut::new() }, To::Reader);
-        Self { to, body: Written::NotYet, bytes: 0, limit, seen, is_head, declared: None }
+        Self { to, body: Written::NotYet, bytes: 0, limit, seen, is_bare, declared: None, has_passed: false }
     }
 
     pub(super) fn has_head(&self) -> bool {
@@ -71,13 +74,19 @@ impl Relay {
     ///
     /// # Errors
     ///
-    /// The request's body was too large, whatever the guest made of that.
+    /// The request's body was too large, whatever the guest made of that; or it is no final answer.
     pub(super) fn begin(&mut self, response: http::Response<GuestBody>) -> Result<(), ErrorKind> {
         if let Some(excess) = self.seen.excess() {
             return Err(excess);
         }
         let (parts, body) = response.into_parts();
-        if !self.is_head && parts.status != http::StatusCode::NOT_MODIFIED {
+        if parts.status.is_informational() {
+            let reason =
+                format!("the status {} ends no request; answer with 200 to 599", parts.status.as_u16());
+            return Err(ErrorKind::InvalidAnswer { reason });
+        }
+        self.is_bare |= [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);
+        if !self.is_bare {
             self.declared = declared(&parts);
         }
         match &mut self.to {
@@ -86,11 +95,12 @@ impl Relay {
             To::Nobody => {}
         }
         self.body = Written::Under(body);
+        self.note_complete();
         Ok(())
     }
 
-    /// Hands over what there is.
-    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> wasmtime::Result<Moved> {
+    /// Hands over what there is; an error is what is wrong with the answer.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Result<Moved, ErrorKind> {
         loop {
             let Written::Under(body) = &mut self.body else {
                 return Ok(if self.has_head() { Moved::Over } else { Moved::Starved });
@@ -103,12 +113,19 @@ impl Relay {
             match Pin::new(body).poll_frame(cx) {
                 Poll::Pending => return Ok(Moved::Starved),
                 Poll::Ready(Some(Ok(frame))) => self.pass(frame)?,
+                // The engine minds that there are no bytes where some were declared, as there should be none.
+                Poll::Ready(Some(Err(_))) if self.is_bare && self.bytes == 0 => self.end()?,
                 Poll::Ready(Some(Err(error))) => {
-                    return Err(unfinished(&error.to_string()));
+                    return Err(self.seen.excess().unwrap_or_else(|| unfinished(&error.to_string())));
                 }
                 Poll::Ready(None) => self.end()?,
             }
         }
+    }
+
+    /// Tells whether something was handed on since this was last asked.
+    pub(super) fn take_passed(&mut self) -> bool {
+        std::mem::take(&mut self.has_passed)
     }
 
     /// Lets who reads an answer that is over learn of it, even while the guest goes on.
@@ -118,7 +135,7 @@ impl Relay {
         }
     }
 
-    fn end(&mut self) -> wasmtime::Result<()> {
+    fn end(&mut self) -> Result<(), ErrorKind> {
         if let Some(declared) = self.declared
             && declared != self.bytes
         {
@@ -131,7 +148,28 @@ impl Relay {
         Ok(())
     }
 
-    fn pass(&mut self, frame: Frame<Bytes>) -> wasmtime::Result<()> {
+    /// Ends an answer whose guest has gone.
+    ///
+    /// # Errors
+    ///
+    /// The guest has not ended it.
+    pub(super) fn abandon(&self) -> Result<(), ErrorKind> {
+        if matches!(self.body, Written::Under(_)) {
+            return Err(unfinished("the guest returned before its end"));
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will come as soon as that is known: who has all that was declared asks for no more.
+    fn note_complete(&self) {
+        if let To::Reader(writer) = &self.to
+            && (self.is_bare || self.declared == Some(self.bytes))
+        {
+            writer.complete();
+        }
+    }
+
+    fn pass(&mut self, frame: Frame<Bytes>) -> Result<(), ErrorKind> {
         let chunk = match frame.into_data() {
             Ok(chunk) => chunk,
             Err(frame) => {
@@ -141,10 +179,11 @@ impl Relay {
                 return Ok(());
             }
         };
+        self.has_passed = true;
         self.bytes += chunk.len() as u64;
         let (limit, size) = (self.limit, self.bytes);
         if size > limit {
-            return Err(Refused::TooLarge { what: Payload::Response, limit, size }.into());
+            return Err(ErrorKind::PayloadTooLarge { what: Payload::Response, limit, size });
         }
         if let Some(declared) = self.declared.filter(|declared| size > *declared) {
             return Err(unfinished(&format!("{size} bytes, {declared} were declared")));
@@ -154,6 +193,7 @@ impl Relay {
             To::Reader(writer) => writer.write(chunk),
             To::Nobody => {}
         }
+        self.note_complete();
         Ok(())
     }
 
@@ -177,6 +217,8 @@ fn declared(parts: &Parts) -> Option<u64> {
     parts.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn unfinished(why: &str) -> wasmtime::Error {
-    invalid(format!("the answer's body broke off ({why}); finish it, with as many bytes as were declared"))
+fn unfinished(why: &str) -> ErrorKind {
+    let reason =
+        format!("the answer's body broke off ({why}); finish it, with as many bytes as were declared");
+    ErrorKind::InvalidAnswer { reason }
 }

@@ -23,6 +23,10 @@ use crate::wasm::state::State;
 /// What the guest puts where its answer belongs.
 type Put = Result<http::Response<HyperOutgoingBody>, ErrorCode>;
 
+/// How often a guest is polled in a row while it writes: most small answers are whole then, and others on the thread
+/// wait as many ticks at most.
+const ROUNDS: u32 = 4;
+
 /// The exports of one live guest.
 pub(super) struct Exports(Proxy);
 
@@ -50,33 +54,52 @@ impl Exports {
         })?;
         let handler = self.0.wasi_http_incoming_handler();
         let mut guest = boxed(handler.call_handle(&mut *store, request, out));
-        let mut has_ended = false;
+        let (mut has_ended, mut refusal) = (false, None);
         poll_fn(|cx| {
-            if !has_ended && let Poll::Ready(ended) = guest.as_mut().poll(cx) {
-                ended?;
-                has_ended = true;
-            }
-            if !relay.has_head() {
-                match place.lock().take() {
-                    Some(Ok(response)) => {
-                        if let Err(excess) = relay.begin(response) {
-                            return Poll::Ready(Ok(Err(excess)));
-                        }
-                    }
-                    Some(Err(code)) => return Poll::Ready(Ok(Err(refused(&format!("{code:?}"))))),
+            let mut rounds = 0;
+            loop {
+                if !has_ended && let Poll::Ready(ended) = guest.as_mut().poll(cx) {
+                    ended?;
+                    has_ended = true;
+                }
+                if refusal.is_none() {
+                    refusal = take_head(&place, relay);
+                }
+                match &refusal {
+                    // A guest that answered with an error may serve again, if it is let return.
+                    Some(ErrorKind::Failed(_)) if !has_ended => return Poll::Pending,
+                    Some(_) => return Poll::Ready(Ok(refusal.take().map_or(Ok(()), Err))),
                     None => {}
                 }
-            }
-            match (relay.advance(cx)?, has_ended) {
-                (Moved::Over, false) => {
-                    relay.release();
-                    Poll::Pending
+                rounds += 1;
+                let moved = match relay.advance(cx) {
+                    Ok(moved) => moved,
+                    Err(kind) => return Poll::Ready(Ok(Err(kind))),
+                };
+                match (moved, has_ended) {
+                    // Nobody is left to write more, or to set what was never set.
+                    (Moved::Over | Moved::Starved, true) => return Poll::Ready(Ok(relay.abandon())),
+                    // The room that this made is mostly all that the guest waits for.
+                    (Moved::Starved, false) if relay.take_passed() && rounds < ROUNDS => {}
+                    (Moved::Over, false) => {
+                        relay.release();
+                        return Poll::Pending;
+                    }
+                    (Moved::Blocked, _) | (Moved::Starved, false) => return Poll::Pending,
                 }
-                (Moved::Blocked, _) | (_, false) => Poll::Pending,
-                // Nobody is left to write more, or to set what was never set.
-                (Moved::Over | Moved::Starved, true) => Poll::Ready(Ok(Ok(()))),
             }
         })
         .await
+    }
+}
+
+/// Gives the relay the head once the guest has put it there; answers what refuses the answer.
+fn take_head(place: &Mutex<Option<Put>>, relay: &mut Relay) -> Option<ErrorKind> {
+    if relay.has_head() {
+        return None;
+    }
+    match place.lock().take()? {
+        Ok(response) => relay.begin(response).err(),
+        Err(code) => Some(refused(&format!("{code:?}"))),
     }
 }

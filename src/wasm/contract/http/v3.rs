@@ -6,6 +6,8 @@ use std::task::Poll;
 
 use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
+use http::Uri;
+use http::uri::{Authority, Scheme};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use wasmtime::Store;
@@ -26,6 +28,9 @@ use crate::wasm::state::State;
 /// Ends when the guest has read the request's body.
 type Sent = Pin<Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>>;
 
+/// Turns of the engine's loop that a guest has to return after its answer has ended.
+const LAST_TURNS: u32 = 8;
+
 /// The exports of one live guest.
 pub(super) struct Exports(Service);
 
@@ -36,7 +41,7 @@ impl Exports {
 
     /// Hands the request over; the relay takes the answer.
     ///
-    /// What the guest still does after its answer has ended is cut off.
+    /// What the guest still does after its answer has ended is cut off, and the guest serves no more.
     pub(super) async fn call(
         &self,
         store: &mut Store<State>,
@@ -44,8 +49,11 @@ impl Exports {
         relay: &mut Relay,
     ) -> wasmtime::Result<Result<(), ErrorKind>> {
         let service = &self.0;
-        let serving =
-            store.run_concurrent(async |accessor| serve_one(service, accessor, request, relay).await);
+        let serving = store.run_concurrent(async |accessor| {
+            let served = serve_one(service, accessor, request, relay).await?;
+            note_unfinished(accessor).await;
+            Ok(served)
+        });
         boxed(serving).await?
     }
 }
@@ -61,7 +69,7 @@ impl Exports {
         let service = &self.0;
         let serving = store.run_concurrent(async |accessor| {
             let mut visits = FuturesUnordered::new();
-            poll_fn(|cx| {
+            let ended: wasmtime::Result<()> = poll_fn(|cx| {
                 loop {
                     while let Poll::Ready(Some(visit)) = inside.poll_recv(cx) {
                         visits.push(receive(service, accessor, visit));
@@ -77,10 +85,29 @@ impl Exports {
                     }
                 }
             })
-            .await
+            .await;
+            ended?;
+            note_unfinished(accessor).await;
+            Ok(())
         });
         boxed(serving).await?
     }
+}
+
+/// Notes whether the guest still works on something, which would go on in the next event.
+async fn note_unfinished(accessor: &Accessor<State>) {
+    let mut turns = 0;
+    let is_over = poll_fn(|cx| match accessor.poll_no_interesting_tasks(cx) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending if turns >= LAST_TURNS => Poll::Ready(false),
+        Poll::Pending => {
+            turns += 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+    accessor.with(|mut store| store.data_mut().unfinished = !is_over);
 }
 
 /// Serves one of several requests.
@@ -89,12 +116,17 @@ async fn receive(service: &Service, accessor: &Accessor<State>, visit: Visit) ->
     accessor.with(|mut store| {
         let state = store.data_mut();
         state.deadline = state.deadline.max(deadline);
+        let latest = state.deadline;
         // Whoever came last; what is under way keeps the budget that it began with.
         if let Some(sender) = state.sender() {
-            sender.begin(deadline, crowd.tenant().clone());
+            sender.begin(latest, crowd.tenant().clone());
         }
     });
     let served = serve_one(service, accessor, request, &mut relay).await?;
+    if served.as_ref().is_err_and(|kind| !matches!(kind, ErrorKind::Failed(_))) {
+        // Its own fault, and not the others'; but what is left of it in there is unknown.
+        crowd.retire();
+    }
     // Before who reads learns of the end, so that the request ends with its body.
     crowd.answer(id, served.and_then(|()| relay.take_response()));
     Ok(())
@@ -106,7 +138,7 @@ async fn serve_one(
     request: Request,
     relay: &mut Relay,
 ) -> wasmtime::Result<Result<(), ErrorKind>> {
-    let request = request.map(|body| body.map_err(|error| broken_off(&error)));
+    let request = with_authority(request).map(|body| body.map_err(|error| broken_off(&error)));
     let (request, sent) = accessor.with(|mut store| {
         let hooks = store.data_mut().http().hooks;
         let (request, sent) = GuestRequest::from_http(hooks, request);
@@ -123,7 +155,25 @@ async fn serve_one(
     poll_fn(|cx| match relay.advance(cx) {
         Ok(Moved::Over) => Poll::Ready(Ok(Ok(()))),
         Ok(Moved::Starved | Moved::Blocked) => Poll::Pending,
-        Err(error) => Poll::Ready(Err(error)),
+        Err(kind) => Poll::Ready(Ok(Err(kind))),
     })
     .await
+}
+
+/// Puts the host into the URI, where the guest looks for it: over HTTP/1.1 it came as a header.
+fn with_authority(mut request: Request) -> Request {
+    if request.uri().authority().is_some() {
+        return request;
+    }
+    let host =
+        request.headers().get(http::header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme.get_or_insert(Scheme::HTTP);
+    parts.authority = host;
+    if parts.authority.is_some()
+        && let Ok(uri) = Uri::from_parts(parts)
+    {
+        *request.uri_mut() = uri;
+    }
+    request
 }

@@ -1,0 +1,124 @@
+//! Who takes part, each behind the server that it would have.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fnhost::http::Gateway;
+use fnhost::{Context, Runtime};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+
+use crate::floor;
+use crate::guest::Guest;
+use crate::twin::{Pool, Twin};
+
+/// Who takes part.
+#[derive(Clone, Copy)]
+pub(crate) enum Who {
+    /// A bare route, without any sandbox.
+    Axum,
+    /// The gateway.
+    Fnhost,
+    /// The handler alone, without a gateway.
+    Handler,
+    /// The bare engine, as `wasmtime serve` has it by default.
+    Twin,
+    /// The same with its pool tuned.
+    Tuned,
+}
+
+const ALL: [Who; 5] = [Who::Axum, Who::Fnhost, Who::Handler, Who::Twin, Who::Tuned];
+
+impl Who {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|who| who.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Axum => "axum",
+            Self::Fnhost => "fnhost",
+            Self::Handler => "handler",
+            Self::Twin => "twin",
+            Self::Tuned => "tuned",
+        }
+    }
+}
+
+/// Serves until the process ends.
+pub(crate) fn serve(who: Who, guest: &Guest, listener: TcpListener) {
+    match who {
+        Who::Axum => floor::run(&listener, || {
+            let router = axum::Router::new().route("/", axum::routing::get(async || "Hello, world!\n"));
+            TowerToHyperService::new(router)
+        }),
+        Who::Fnhost => gateway(guest, listener),
+        Who::Handler => handler(guest, listener),
+        Who::Twin => twin(&Twin::new(&guest.code, Pool::Plain), listener),
+        Who::Tuned => twin(&Twin::new(&guest.code, Pool::Tuned), listener),
+    }
+}
+
+fn runtime(guest: &Guest) -> Runtime {
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(runtime.deploy(guest.function())).expect("deployed");
+    runtime
+}
+
+fn gateway(guest: &Guest, listener: TcpListener) {
+    let runtime = runtime(guest);
+    let gateway = Gateway::builder(&runtime).route("GET /", guest.name).build().expect("one route");
+    runtime.block_on(gateway.serve(listener, std::future::pending())).expect("it serves");
+}
+
+fn handler(guest: &Guest, listener: TcpListener) {
+    let runtime = runtime(guest);
+    let handler = runtime.handler(guest.name).expect("deployed just now");
+    floor::run(&listener, || {
+        let handler = Arc::new(handler.clone());
+        service_fn(move |request: http::Request<Incoming>| {
+            let handler = Arc::clone(&handler);
+            async move {
+                Ok::<_, Infallible>(match handler.http(Context::new(), request).await {
+                    Ok(answer) => answer.map(Either::Left),
+                    Err(error) => failure(&error).map(Either::Right),
+                })
+            }
+        })
+    });
+}
+
+fn failure(error: &impl ToString) -> http::Response<Full<Bytes>> {
+    http::Response::builder().status(500).body(error.to_string().into()).expect("a status")
+}
+
+/// Serves as `wasmtime serve` does: a task for each connection, on as many threads as there are cores.
+fn twin(twin: &Twin, listener: TcpListener) {
+    listener.set_nonblocking(true).expect("a socket can be told");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            let _ = stream.set_nodelay(true);
+            let twin = twin.clone();
+            tokio::spawn(async move {
+                let service = service_fn(async |request: http::Request<Incoming>| {
+                    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                    Ok::<_, Infallible>(match twin.handle(request).await {
+                        Ok(answer) => answer.map(Either::Left),
+                        Err(error) => failure(&error).map(Either::Right),
+                    })
+                });
+                // A client that goes away is no error of ours.
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+}

@@ -59,7 +59,7 @@ pub(crate) fn serve(who: Who, guest: &Guest, listener: TcpListener) {
             TowerToHyperService::new(router)
         }),
         Who::Fnhost => gateway(guest, listener),
-        Who::Handler => handler(guest, listener),
+        Who::Handler => handler(guest, &listener),
         Who::Twin => twin(&Twin::new(&guest.code, Pool::Plain), listener),
         Who::Tuned => twin(&Twin::new(&guest.code, Pool::Tuned), listener),
     }
@@ -77,10 +77,10 @@ fn gateway(guest: &Guest, listener: TcpListener) {
     runtime.block_on(gateway.serve(listener, std::future::pending())).expect("it serves");
 }
 
-fn handler(guest: &Guest, listener: TcpListener) {
+fn handler(guest: &Guest, listener: &TcpListener) {
     let runtime = runtime(guest);
     let handler = runtime.handler(guest.name).expect("deployed just now");
-    floor::run(&listener, || {
+    floor::run(listener, || {
         let handler = Arc::new(handler.clone());
         service_fn(move |request: http::Request<Incoming>| {
             let handler = Arc::clone(&handler);

@@ -115,7 +115,7 @@ impl Handler {
     /// Calls back at the deadline, on the thread of the guests' timers.
     ///
     /// The clock keeps the time, as most answers are over long before: a task for each of them would wake that thread
-    /// twice (bench `http`).
+    /// twice.
     fn set_timer(&self, deadline: Instant, callback: Callback) -> Option<Reaper> {
         let due = Due { io: self.core.io.handle().ok()?, callback: Mutex::new(Some(callback)) };
         let reminder = self.core.desk.face.remind(deadline, &Arc::new(due).into())?;

@@ -36,6 +36,9 @@ use crate::wasm::sandbox::Sandbox;
 /// Stands for "until it ends by itself".
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// How long what is left of the last requests may take to end.
+const REST: Duration = Duration::from_millis(100);
+
 type Answer = Result<Response, ErrorKind>;
 
 /// A function's guests that serve several requests at once.
@@ -275,8 +278,12 @@ async fn round(
     };
     let error = match ended.output {
         Ok(Some(Ok(()))) if !close(false) => return Round::Again,
-        Ok(Some(Ok(()))) if crowd.retired.load(SeqCst) || guest.is_unfinished() => return Round::Spoiled,
-        Ok(Some(Ok(()))) => return Round::Idle(ended.at),
+        Ok(Some(Ok(()))) if crowd.retired.load(SeqCst) => return Round::Spoiled,
+        Ok(Some(Ok(()))) => {
+            let rested = sandbox.watch(crowd.lane, ended.at + REST).run(ended.at, pin!(guest.rest())).await;
+            let is_whole = matches!(rested.output, Ok(Ok(()))) && !guest.is_unfinished();
+            return if is_whole { Round::Idle(rested.at) } else { Round::Spoiled };
+        }
         Ok(None) => return Round::Spoiled,
         Ok(Some(Err(error))) => error,
         Err(_) => return Round::Ended(ErrorKind::ShuttingDown),

@@ -86,11 +86,14 @@ impl Exports {
                 }
             })
             .await;
-            ended?;
-            note_unfinished(accessor).await;
-            Ok(())
+            ended
         });
         boxed(serving).await?
+    }
+
+    /// Lets what is left of the last requests end.
+    pub(super) async fn rest(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
+        boxed(store.run_concurrent(async |accessor| note_unfinished(accessor).await)).await
     }
 }
 

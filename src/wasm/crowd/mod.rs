@@ -57,6 +57,8 @@ pub(crate) struct Crowd {
     callers: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     joined: AtomicU64,
     retired: AtomicBool,
+    /// The guest has been told to end its round, which may take the engine another turn.
+    pub(crate) leaving: AtomicBool,
     /// Wakes the task when somebody has left.
     task: Mutex<Option<Waker>>,
 }
@@ -96,6 +98,7 @@ impl Crowds {
             callers: Mutex::default(),
             joined: AtomicU64::new(0),
             retired: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             task: Mutex::new(None),
         });
         let first = Crowd::join(&crowd, 1, 1).ok_or(ErrorKind::ShuttingDown)?;
@@ -264,6 +267,7 @@ async fn round(
 ) -> Round {
     let close = |is_over| sandbox.crowds().is_none_or(|crowds| crowds.close(crowd, is_over));
     let started = Instant::now();
+    crowd.leaving.store(false, SeqCst);
     // Each request moves the deadline on; until one has come, this is for what others left behind.
     guest.begin(crowd.context(), started + sandbox.timeout());
     let ended = {
@@ -271,7 +275,8 @@ async fn round(
         // A guest that waits in a call of WASI 0.2 looks at nobody; whoever gave up must not hold its place for that.
         let watched = pin!(poll_fn(|cx| match serving.as_mut().poll(cx) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if crowd.is_empty(cx.waker()) && close(false) => Poll::Ready(None),
+            Poll::Pending if !crowd.leaving.load(SeqCst) && crowd.is_empty(cx.waker()) && close(false) =>
+                Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }));
         sandbox.watch(crowd.lane, started + FAR).run(started, watched).await

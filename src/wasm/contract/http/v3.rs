@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 
 use futures_util::Stream;
@@ -79,6 +80,7 @@ impl Exports {
                         Poll::Ready(Some(Ok(()))) => {}
                         // Who joined last is about to hand his request in.
                         Poll::Ready(None) | Poll::Pending if crowd.is_empty(cx.waker()) => {
+                            crowd.leaving.store(true, SeqCst);
                             return Poll::Ready(Ok(()));
                         }
                         Poll::Ready(None) | Poll::Pending => return Poll::Pending,

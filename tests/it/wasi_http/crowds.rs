@@ -1,6 +1,6 @@
 //! One guest of wasi:http 0.3 that serves several requests at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fnhost::{Bytes, Context, Error, Function, Handler, Isolation, Runtime};
 use http_body_util::{BodyExt, Empty};
@@ -19,47 +19,6 @@ fn all(runtime: &Runtime, handler: &Handler, paths: &[&str]) -> Vec<Result<Strin
         Ok(String::from_utf8(body.collect().await?.to_bytes().to_vec()).unwrap())
     };
     runtime.block_on(futures_util::future::join_all(paths.iter().map(|path| one(path))))
-}
-
-#[test]
-fn one_guest_serves_several_requests_at_once() {
-    let (runtime, web) = host(crowded(8));
-    let started = Instant::now();
-    let answers = all(&runtime, &web, &["/slow?ms=300"; 8]);
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
-    assert_eq!(get(&runtime, &web, "/peak").1, "8", "they overlap in one guest");
-    assert_eq!(web.stats().unwrap().created, 1);
-    until("the guest is idle", || web.stats().unwrap().idle == 1);
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn no_more_than_so_many_are_in_one_guest() {
-    let (runtime, web) = host(crowded(3));
-    let answers = all(&runtime, &web, &["/slow?ms=200"; 9]);
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(web.stats().unwrap().created, 3);
-    assert_eq!(get(&runtime, &web, "/peak").1, "3");
-    until("the guests are idle", || web.stats().unwrap().idle == 3);
-    assert_quiet(&runtime, &[&web]);
-}
-
-#[test]
-fn a_deadline_ends_its_own_request_and_the_guest_takes_no_more() {
-    let (runtime, web) = host(crowded(8));
-    let answers = runtime.block_on(async {
-        let web = &web;
-        let asked = |path: &'static str, context| async move {
-            web.http(context, request("GET", path, Empty::<Bytes>::new())).await.map(drop)
-        };
-        let short = Context::new().with_timeout(Duration::from_millis(100));
-        futures_util::future::join(asked("/slow?ms=400", Context::new()), asked("/slow?ms=9000", short)).await
-    });
-    assert!(answers.0.is_ok(), "{answers:?}");
-    assert_eq!(kind(answers.1), "timed-out");
-    assert_eq!(get(&runtime, &web, "/count").1, "1", "a guest with something unfinished serves nobody else");
-    assert_quiet(&runtime, &[&web]);
 }
 
 #[test]

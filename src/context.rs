@@ -69,6 +69,11 @@ impl RequestId {
         [hex(high >> 32), hex(high), hex(low >> 32), hex(low)]
     }
 
+    /// Takes an id that was made before.
+    pub(crate) fn from_u128(id: u128) -> Self {
+        Self(id)
+    }
+
     /// Returns the id as a number.
     pub fn as_u128(self) -> u128 {
         self.0
@@ -145,6 +150,8 @@ pub(crate) struct Facts {
     pub(crate) name: String,
     pub(crate) version: u64,
     pub(crate) memory_limit: u64,
+    /// The BLAKE3 hash of the code; none for native handlers.
+    pub(crate) hash: Option<Arc<str>>,
 }
 
 /// What is known of one invocation.
@@ -172,6 +179,8 @@ pub struct Context {
     tenant: Option<Arc<str>>,
     traceparent: Option<Arc<str>>,
     attributes: Vec<(String, String)>,
+    /// The targets that events went through until this one came of them.
+    lineage: Option<Arc<[String]>>,
 }
 
 impl Context {
@@ -196,7 +205,18 @@ impl Context {
             tenant: None,
             traceparent: None,
             attributes: Vec::new(),
+            lineage: None,
         }
+    }
+
+    /// Makes the context of an attempt at an event that was kept.
+    pub(crate) fn of_attempt(request_id: RequestId, attempt: u32, lineage: Arc<[String]>) -> Self {
+        Self { attempt, lineage: Some(lineage), ..Self::nobodys(request_id) }
+    }
+
+    /// Returns the targets that events went through until this one came of them.
+    pub(crate) fn lineage(&self) -> &[String] {
+        self.lineage.as_deref().unwrap_or_default()
     }
 
     /// Makes the context of another event that came with this one: the same but for its request id.

@@ -63,6 +63,7 @@ mod context;
 mod report;
 mod error;
 mod clock;
+mod wall;
 mod errand;
 mod body;
 mod event;
@@ -74,18 +75,23 @@ mod cache;
 mod host;
 #[cfg(feature = "http")]
 mod outbound;
+mod broker;
+mod delivery;
 mod wasm;
 mod invoke;
 mod function;
 mod runtime;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod testing;
 
 pub use bytes::Bytes;
 
 #[cfg(feature = "http")]
 pub use crate::admission::Rate;
+pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
+pub use crate::delivery::{Attempt, Death, Retry};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
 #[cfg(feature = "http")]
@@ -95,8 +101,9 @@ pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
-    Deployed, Description, FunctionInfo, Handler, HttpBody, PrecompileOptions, Runtime, RuntimeBuilder,
-    RuntimeStats, Shutdown, Stats, precompile,
+    Accepted, Cancellation, DeadLetter, DeadLetters, Deployed, Description, FunctionInfo, Handler, HttpBody,
+    PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats, Submission, Submit,
+    precompile,
 };
 pub use crate::wasm::{Contract, Origin, Snapshot};
 

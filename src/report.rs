@@ -162,6 +162,11 @@ impl Report {
         self.facts.version
     }
 
+    /// Returns the BLAKE3 hash of the function's code, in hexadecimal; none for native handlers.
+    pub fn code_hash(&self) -> Option<&str> {
+        self.facts.hash.as_deref()
+    }
+
     /// Returns the function's memory limit in bytes.
     pub fn memory_limit(&self) -> u64 {
         self.facts.memory_limit

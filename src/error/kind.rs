@@ -163,6 +163,12 @@ pub enum ErrorKind {
     /// The runtime takes no more events.
     #[error("shutting down: the runtime takes no more events; deploy to a new one")]
     ShuttingDown,
+    /// The broker cannot keep an event, or tell of one: its disk, its server or the network refuses.
+    #[error("broker: {reason}")]
+    Broker {
+        /// What was tried, what came back, and what to do.
+        reason: String,
+    },
     /// The engine or the operating system refused something that should work.
     #[error("engine: {reason}")]
     Engine {
@@ -196,6 +202,7 @@ impl ErrorKind {
             Self::InvalidAnswer { .. } => "invalid-answer",
             Self::Cancelled => "cancelled",
             Self::ShuttingDown => "shutting-down",
+            Self::Broker { .. } => "broker",
             Self::Engine { .. } => "engine",
         }
     }
@@ -215,6 +222,13 @@ pub enum ThrottleReason {
         /// The bound, in bytes.
         limit: u64,
     },
+    /// The broker keeps as much as it may.
+    BrokerFull {
+        /// How many events it may keep.
+        events: u64,
+        /// How many bytes of them.
+        bytes: u64,
+    },
     /// The engine has no slot left for what this guest needs.
     NoSlot,
 }
@@ -229,6 +243,13 @@ impl fmt::Display for ThrottleReason {
                 write!(
                     f,
                     "{limit} bytes of requests are kept already; raise `max_buffered`, or send fewer at once"
+                )
+            }
+            Self::BrokerFull { events, bytes } => {
+                write!(
+                    f,
+                    "the broker keeps as much as it may, {events} events or {bytes} bytes; raise its bounds, \
+                     purge dead letters, or send fewer"
                 )
             }
             Self::NoSlot => f.write_str("the engine has no slot left for this guest; raise `places`"),

@@ -82,6 +82,7 @@ impl Error {
             ErrorKind::Throttled { .. }
             | ErrorKind::TimedOut { .. }
             | ErrorKind::InitFailed { .. }
+            | ErrorKind::Broker { .. }
             | ErrorKind::MemoryExceeded { scope: MemoryScope::Runtime, .. } => true,
             _ => false,
         }

@@ -11,6 +11,7 @@ mod input;
 pub(crate) mod json;
 mod media_type;
 mod response;
+mod stored;
 mod time;
 mod uri;
 
@@ -30,6 +31,7 @@ use self::attributes::{Attributes, Fault};
 pub use self::extension::Extension;
 pub(crate) use self::input::{Input, Request};
 pub use self::response::Response;
+pub(crate) use self::stored::Stored;
 use crate::context::RequestId;
 use crate::error::Error;
 

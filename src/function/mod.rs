@@ -1,6 +1,7 @@
 //! What is deployed: code and policies.
 
 mod code;
+mod delivery;
 #[cfg(feature = "http")]
 mod outbound;
 mod precompiled;
@@ -21,6 +22,7 @@ pub use self::start::Init;
 pub(crate) use self::start::Start;
 use crate::admission::Amount;
 use crate::context::Context;
+use crate::delivery::Policy;
 use crate::error::{Error, Failure};
 use crate::event::{Event, Response};
 use crate::invoke::native::Native;
@@ -60,6 +62,7 @@ pub struct Function {
     pub(crate) prepared: u32,
     pub(crate) queue: usize,
     pub(crate) start: Start,
+    pub(crate) policy: Policy,
     /// What is wrong with what guests may reach.
     #[cfg(feature = "http")]
     outbound_fault: Option<String>,
@@ -152,6 +155,7 @@ impl Function {
             prepared: 0,
             queue: 1_000,
             start: Start::new(),
+            policy: Policy::default(),
             #[cfg(feature = "http")]
             outbound_fault: None,
         }
@@ -389,6 +393,7 @@ impl Function {
         if let Some((_, setting, advice)) = zero.iter().find(|(wrong, ..)| *wrong) {
             return Err(Error::configuration(format!("{setting} of {:?} is too small; {advice}", self.name)));
         }
+        self.policy.check().map_err(|reason| Error::configuration(format!("{:?}: {reason}", self.name)))?;
         if limits.fuel.is_some() && !fuel {
             let reason = "a fuel limit needs a runtime that meters fuel; build it with `.fuel(true)`";
             return Err(Error::configuration(reason));

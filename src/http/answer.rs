@@ -121,6 +121,9 @@ fn told(kind: &ErrorKind) -> (StatusCode, Cow<'static, str>) {
         ErrorKind::PayloadTooLarge { what: Payload::Event, limit, .. } => {
             return (StatusCode::PAYLOAD_TOO_LARGE, too_large(*limit).into());
         }
+        ErrorKind::Broker { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the request cannot be kept now; try again later")
+        }
         ErrorKind::ShuttingDown => {
             (StatusCode::SERVICE_UNAVAILABLE, "the service is shutting down; try again later")
         }

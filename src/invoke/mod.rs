@@ -20,6 +20,7 @@ use crate::body::{Seen, Writer};
 use crate::call::Call;
 use crate::clock::{Cut, Face};
 use crate::context::{Context, Facts};
+use crate::delivery::Policy;
 use crate::error::{Error, ErrorKind, Phase, ThrottleReason};
 use crate::event::{Input, Response};
 use crate::invoke::docket::Docket;
@@ -51,6 +52,8 @@ pub(crate) struct Deployment<C> {
     /// The function's concurrency, and its queue.
     pub(crate) gate: Gate,
     pub(crate) max_waiting: usize,
+    /// How events are delivered that nobody waits for.
+    pub(crate) policy: Arc<Policy>,
     pub(crate) callee: C,
 }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::admission::{Amount, Gate};
+use crate::broker::Broker;
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::delivery::{DELIVERIES, Delivery};
 use crate::error::{Error, ErrorKind};
 use crate::invoke::Desk;
 use crate::limits::{MIB, PAGE};
@@ -17,6 +19,7 @@ use crate::registry::Registry;
 use crate::report::{Observer, Report};
 use crate::runtime::Runtime;
 use crate::runtime::core::Core;
+use crate::wall::{ManualClock, Wall};
 use crate::wasm::{EngineOptions, Engines, Io, Mappings, Vault};
 
 /// Deployments at a time; most of them read a file, and only two of them compile.
@@ -51,6 +54,9 @@ pub struct RuntimeBuilder {
     loaded: Option<usize>,
     unload_after: Duration,
     observers: Vec<Observer>,
+    broker: Broker,
+    deliveries: usize,
+    clock: Option<ManualClock>,
 }
 
 impl RuntimeBuilder {
@@ -66,6 +72,9 @@ impl RuntimeBuilder {
             loaded: None,
             unload_after: Duration::from_secs(600),
             observers: Vec::new(),
+            broker: Broker::memory(),
+            deliveries: DELIVERIES,
+            clock: None,
         }
     }
 
@@ -151,6 +160,26 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Sets where submitted events are kept; in memory unless set.
+    pub fn broker(mut self, broker: Broker) -> Self {
+        self.broker = broker;
+        self
+    }
+
+    /// Sets how many submitted events are delivered at once, of all functions together; 256 unless set.
+    pub fn deliveries(mut self, most: usize) -> Self {
+        self.deliveries = most;
+        self
+    }
+
+    /// Sets a time of day that is moved by hand, for tests of retries and schedules; the system's unless set.
+    ///
+    /// The limits of a running invocation keep to real time.
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
     /// Makes the runtime: one thread and one engine now, the rest when it is needed.
     ///
     /// # Errors
@@ -177,7 +206,14 @@ impl RuntimeBuilder {
         let mappings = Mappings::new(self.loaded, cache.is_some().then_some(self.unload_after));
         let keeper = Keeper::new(Arc::clone(&room), Stagehand::new(Arc::clone(clock.face())));
         keeper.mind(Arc::downgrade(&mappings) as _);
-        Ok(Runtime::from_core(Core {
+        let wall = match self.clock {
+            Some(clock) => Wall::Manual(clock),
+            None => Wall::System(Arc::clone(clock.face())),
+        };
+        let store = self.broker.open(wall.clone())?;
+        let hands = (engines.shards(), self.deliveries);
+        Ok(Runtime::from_core(Arc::new_cyclic(|me: &Weak<Core>| Core {
+            delivery: Delivery::new((store, wall), Weak::clone(me) as _, hands),
             desk: Desk {
                 face: Arc::clone(clock.face()),
                 observers: self.observers,
@@ -193,7 +229,7 @@ impl RuntimeBuilder {
             engines,
             room,
             clock,
-        }))
+        })))
     }
 
     fn check(&self, memory: u64) -> Result<(), Error> {
@@ -205,6 +241,9 @@ impl RuntimeBuilder {
         }
         if self.shards == Some(0) {
             return Err(Error::configuration("shards is 0; give at least 1"));
+        }
+        if self.deliveries == 0 {
+            return Err(Error::configuration("deliveries is 0; give at least 1"));
         }
         if self.loaded == Some(0) {
             return Err(Error::configuration("loaded is 0; give at least 1"));

@@ -4,20 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::admission::Gate;
 use crate::body::Writer;
 use crate::call::Call;
 use crate::clock::Clock;
-use crate::error::ErrorKind;
-use crate::event::{Input, Response};
+use crate::context::Context;
+use crate::delivery::{Delivery, Host, Policy};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Input, Response};
 use crate::invoke::native::NativeCallee;
-use crate::invoke::{Callee, Deployment, Desk, drain};
+use crate::invoke::{Callee, Deployment, Desk, Route, Way, drain, start, unknown};
+use crate::lane;
 use crate::pool::Keeper;
-use crate::registry::Registry;
+use crate::registry::{Qualifier, Registry, Target};
 use crate::runtime::Shutdown;
 use crate::wasm::{Contract, Engines, Io, Sandbox, Vault};
+
+/// How long the end waits for endings to be kept that a broker has trouble with.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Everything that one runtime owns.
 pub(crate) struct Core {
@@ -30,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) io: Io,
     pub(crate) clock: Clock,
+    pub(crate) delivery: Arc<Delivery>,
     /// How many deployments may go on at a time.
     pub(crate) deployers: Gate,
     pub(crate) fuel: bool,
@@ -83,6 +92,7 @@ impl Core {
     /// Takes no more events, cancels what runs, and lets all threads end.
     pub(crate) fn close(&self) -> Vec<std::thread::JoinHandle<()>> {
         self.desk.closed.store(true, SeqCst);
+        self.delivery.stop();
         // The clock first: only then does nobody poll a guest any more, and the others may go.
         self.clock.close();
         // A granted function may hold a handler, and so this: only without the functions can both go.
@@ -90,12 +100,18 @@ impl Core {
         // Nothing more is made ready before what is ready goes.
         let stagehand = self.keeper.stagehand();
         stagehand.close();
-        let threads =
-            [self.keeper.close(), stagehand.take_thread(), self.io.close(), self.clock.take_thread()];
+        let threads = [
+            self.delivery.close(),
+            self.keeper.close(),
+            stagehand.take_thread(),
+            self.io.close(),
+            self.clock.take_thread(),
+        ];
         threads.into_iter().flatten().collect()
     }
 
     pub(crate) async fn shutdown(&self, grace: Duration) -> Shutdown {
+        self.delivery.stop();
         self.desk.closed.store(true, SeqCst);
         // Who still waits finds what is ready, or makes its own.
         self.keeper.stagehand().close();
@@ -105,6 +121,9 @@ impl Core {
         let versions = entries.iter().flat_map(|(_, entry)| entry.versions());
         let deployments: Vec<_> = versions.map(|(_, deployment)| deployment).collect();
         let cancelled = drain(&self.desk, &deployments, deadline).await;
+        // Cuts off what is left, so that its events are given back before the broker closes.
+        self.clock.close();
+        self.delivery.finish(SETTLING).await;
         let threads = self.close();
         let (done, joined) = oneshot::channel::<()>();
         let join = move || {
@@ -119,5 +138,42 @@ impl Core {
             let _ = joined.await;
         }
         Shutdown { cancelled }
+    }
+}
+
+impl Core {
+    /// Finds where the events of a target go.
+    pub(crate) fn route(&self, target: &str) -> Result<Route<Code>, Error> {
+        let target = Target::parse(target)?;
+        let entry = self.registry.find(&target.name).ok_or_else(|| unknown(&target))?;
+        let way = match target.qualifier {
+            Qualifier::Newest => Way::Newest(entry),
+            Qualifier::Version(version) => Way::Pinned(entry, version),
+        };
+        Ok(Route { target, way })
+    }
+}
+
+impl Host for Core {
+    fn policy(&self, function: &str) -> Option<Arc<Policy>> {
+        let slot = self.registry.find(function)?.newest(lane::home())?;
+        Some(Arc::clone(&slot.deployment.policy))
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        target: &'a str,
+        context: Context,
+        event: Event,
+    ) -> BoxFuture<'a, Result<Response, Error>> {
+        async move {
+            // Once it is closed no name is known, but that is no reason to give up an event.
+            if self.is_closed() {
+                return Err(ErrorKind::ShuttingDown.into());
+            }
+            let route = self.route(target)?;
+            start(&self.desk, &route, (Some(context), event.into()), None).await
+        }
+        .boxed()
     }
 }

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::admission::{Amount, Gate};
 use crate::context::Facts;
+use crate::delivery::Policy;
 use crate::errand;
 use crate::error::{Error, ErrorKind};
 use crate::event::Response;
@@ -144,7 +145,7 @@ fn insert_wasm(core: &Arc<Core>, function: Function, developed: Developed) -> Re
         made = Some(Arc::clone(&sandbox));
         Code::Wasm(sandbox)
     };
-    let version = insert(core, &function, make)?;
+    let version = insert(core, &function, hash.as_deref(), make)?;
     // Only what can be reached is worth making ready.
     if let Some(sandbox) = made {
         sandbox.adopt(mapped);
@@ -173,7 +174,7 @@ fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Resul
             tally: Tally::new(core.engines.shards()),
         })
     };
-    let version = insert(core, function, make)?;
+    let version = insert(core, function, None, make)?;
     let name = function.name.clone();
     Ok(Deployed {
         name,
@@ -187,20 +188,32 @@ fn insert_native(core: &Arc<Core>, function: &Function, native: Native) -> Resul
     })
 }
 
-fn insert(core: &Core, function: &Function, make: impl FnOnce(&Facts) -> Code) -> Result<u64, Error> {
+fn insert(
+    core: &Core,
+    function: &Function,
+    hash: Option<&str>,
+    make: impl FnOnce(&Facts) -> Code,
+) -> Result<u64, Error> {
     let deployment = |version| {
         let (name, memory_limit) = (function.name.clone(), function.limits().memory);
-        let facts = Facts { name, version, memory_limit };
+        let facts = Facts { name, version, memory_limit, hash: hash.map(Into::into) };
         Deployment {
             callee: make(&facts),
             facts: (0..core.engines.shards()).map(|_| Arc::new(facts.clone())).collect(),
             limits: function.limits().clone(),
             gate: Gate::new(Amount::new(function.concurrency, 0), function.queue),
             max_waiting: function.queue,
+            policy: Arc::new(Policy {
+                concurrency: function.concurrency as usize,
+                ..function.policy.clone()
+            }),
         }
     };
     match core.registry.insert(&function.name, function.version, deployment) {
-        Ok((version, _)) => Ok(version),
+        Ok((version, _)) => {
+            core.delivery.deployed(&function.name);
+            Ok(version)
+        }
         Err(Taken::Closed) => Err(ErrorKind::ShuttingDown.into()),
         Err(Taken::Version(version)) => Err(Error::configuration(format!(
             "version {version} of {:?} was given before; give a higher one, or none",

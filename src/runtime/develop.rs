@@ -43,6 +43,7 @@ pub(super) async fn prepare(core: &Arc<Core>, function: &Function, lane: usize) 
         // No version is given before everything is known to be right.
         version: function.version.unwrap_or(0),
         memory_limit: function.limits().memory,
+        hash: None,
     };
     let studio = Studio {
         vault: &core.vault,

@@ -7,7 +7,10 @@ mod develop;
 mod handler;
 mod http;
 mod info;
+mod letters;
 mod precompile;
+mod submission;
+mod submit;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,13 +21,16 @@ pub use self::deploy::Deployed;
 pub use self::handler::Handler;
 pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
+pub use self::letters::{DeadLetter, DeadLetters};
 pub use self::precompile::{PrecompileOptions, precompile};
+pub use self::submission::{Cancellation, Submission};
+pub use self::submit::{Accepted, Submit};
 #[cfg(feature = "http")]
 use crate::clock::Face;
 use crate::error::Error;
 use crate::function::Function;
-use crate::invoke::{Route, Way, drain, unknown};
-use crate::registry::{Qualifier, Target};
+use crate::invoke::{drain, unknown};
+use crate::registry::Target;
 
 /// Runs functions; a cheap clone.
 ///
@@ -78,8 +84,9 @@ impl Runtime {
         RuntimeBuilder::new()
     }
 
-    fn from_core(core: Core) -> Self {
-        Self(Arc::new(Alive(Arc::new(core))))
+    fn from_core(core: Arc<Core>) -> Self {
+        core.delivery.begin();
+        Self(Arc::new(Alive(core)))
     }
 
     fn core(&self) -> &Arc<Core> {
@@ -126,13 +133,7 @@ impl Runtime {
     ///
     /// Unknown function.
     pub fn handler(&self, target: &str) -> Result<Handler, Error> {
-        let target = Target::parse(target)?;
-        let entry = self.core().registry.find(&target.name).ok_or_else(|| unknown(&target))?;
-        let way = match target.qualifier {
-            Qualifier::Newest => Way::Newest(entry),
-            Qualifier::Version(version) => Way::Pinned(entry, version),
-        };
-        let route = Route { target, way };
+        let route = self.core().route(target)?;
         match route.resolve(0) {
             Some(_) => Ok(Handler::new(Arc::clone(self.core()), route)),
             None => Err(unknown(&route.target).into()),

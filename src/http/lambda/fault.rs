@@ -135,7 +135,9 @@ impl From<&Error> for Fault {
 fn bound(reason: ThrottleReason) -> &'static str {
     match reason {
         ThrottleReason::QueueFull { .. } => OF_THE_FUNCTION,
-        ThrottleReason::BuffersFull { .. } | ThrottleReason::NoSlot => OF_ALL,
+        ThrottleReason::BuffersFull { .. } | ThrottleReason::BrokerFull { .. } | ThrottleReason::NoSlot => {
+            OF_ALL
+        }
     }
 }
 

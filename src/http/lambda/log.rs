@@ -48,7 +48,7 @@ mod tests {
     use crate::context::{Facts, RequestId};
 
     fn report() -> Report {
-        let facts = Facts { name: "resize".into(), version: 7, memory_limit: 128 << 20 };
+        let facts = Facts { name: "resize".into(), version: 7, memory_limit: 128 << 20, hash: None };
         let mut report = Report::new(RequestId::new(), "1".into(), Arc::new(facts));
         report.handler = Duration::from_micros(15_740);
         report.peak_memory = (55 << 20) + 1;

@@ -1,0 +1,65 @@
+//! Which broker a runtime has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::{Bounds, Memory, Store};
+use crate::error::Error;
+use crate::wall::Wall;
+
+/// Where a runtime keeps submitted events until they are done.
+///
+/// ```
+/// use fnhost::{Broker, Runtime};
+///
+/// let runtime = Runtime::builder().broker(Broker::memory().max_events(10_000)).build()?;
+/// # Ok::<(), fnhost::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a broker does nothing until a runtime has it"]
+pub struct Broker {
+    kind: Kind,
+    bounds: Bounds,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Memory,
+}
+
+impl Broker {
+    /// Keeps events in memory: they are lost with the process. What a runtime has unless told otherwise.
+    pub fn memory() -> Self {
+        let bounds = Bounds { events: 100_000, bytes: 256 << 20, ..Bounds::default() };
+        Self { kind: Kind::Memory, bounds }
+    }
+
+    /// Sets how many events it keeps, dead letters too; 100,000 in memory, a million elsewhere unless set.
+    pub fn max_events(mut self, events: u64) -> Self {
+        self.bounds.events = events;
+        self
+    }
+
+    /// Sets how many bytes of events it keeps; 256 MiB in memory, 4 GiB elsewhere unless set.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.bounds.bytes = bytes;
+        self
+    }
+
+    /// Sets how long it is known what became of an event that is done; an hour unless set.
+    pub fn remember(mut self, time: Duration) -> Self {
+        self.bounds.remember = time;
+        self
+    }
+
+    pub(crate) fn open(self, wall: Wall) -> Result<Arc<dyn Store>, Error> {
+        if self.bounds.events == 0 || self.bounds.bytes == 0 {
+            return Err(Error::configuration(
+                "a broker that may keep nothing; give at least 1 event and 1 byte",
+            ));
+        }
+        match self.kind {
+            Kind::Memory => Ok(Memory::new(wall, self.bounds)),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What becomes of events that nobody waits for.
+//!
+//! It promises that every event that was kept is delivered at least once and then is done, waits for another attempt,
+//! or is a dead letter, whatever is dropped or ends in between; that only what the function did wrong counts as an
+//! attempt; and that what follows from an ending, such as a destination, is kept in the same step as the ending.
+//!
+//! It does not know where events are kept, nor what serves them: a [`Store`] does the one, a [`Host`] the other.
+
+mod courier;
+mod deliver;
+mod hands;
+mod history;
+mod load;
+mod parcel;
+mod retry;
+mod settle;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+pub(crate) use self::courier::channel_of;
+use self::hands::Hands;
+pub use self::history::Attempt;
+pub(crate) use self::history::History;
+pub(crate) use self::load::Load;
+pub(crate) use self::parcel::Parcel;
+pub use self::retry::{Death, Retry};
+pub(crate) use self::summary::Summary;
+use crate::broker::{Channel, Store};
+use crate::context::Context;
+use crate::error::Error;
+use crate::event::{Event, Response};
+use crate::wall::Wall;
+
+/// How many events are delivered at once unless set.
+pub(crate) const DELIVERIES: usize = 256;
+
+/// What serves events.
+pub(crate) trait Host: Send + Sync + 'static {
+    /// Returns how the events of a function are delivered; none if it is not deployed.
+    fn policy(&self, function: &str) -> Option<Arc<Policy>>;
+
+    /// Sends an event to a target, resolved now, and waits for the answer.
+    fn invoke<'a>(
+        &'a self,
+        target: &'a str,
+        context: Context,
+        event: Event,
+    ) -> BoxFuture<'a, Result<Response, Error>>;
+}
+
+/// How the submitted events of one function are delivered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policy {
+    pub(crate) retry: Retry,
+    /// How many of them at once.
+    pub(crate) concurrency: usize,
+}
+
+impl Policy {
+    /// Tells what cannot work.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.retry.check().map_err(|reason| format!("retry: {reason}"))
+    }
+}
+
+/// Who serves which channel.
+#[derive(Default)]
+struct Posts {
+    /// The channels that may hold messages.
+    known: HashSet<Channel>,
+    taken: HashMap<Channel, AbortHandle>,
+}
+
+/// Delivers what is kept.
+pub(crate) struct Delivery {
+    me: Weak<Self>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) wall: Wall,
+    host: Weak<dyn Host>,
+    hands: Hands,
+    posts: Mutex<Posts>,
+    /// Everything that is delivered right now.
+    load: Arc<Load>,
+    room: Arc<Semaphore>,
+    stopped: AtomicBool,
+    dice: AtomicU64,
+}
+
+impl Delivery {
+    /// Makes what delivers; it begins with [`begin`](Self::begin).
+    pub(crate) fn new(
+        (store, wall): (Arc<dyn Store>, Wall),
+        host: Weak<dyn Host>,
+        (threads, most): (usize, usize),
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            store,
+            wall,
+            host,
+            hands: Hands::new(threads),
+            posts: Mutex::default(),
+            load: Arc::default(),
+            room: Arc::new(Semaphore::new(most)),
+            stopped: AtomicBool::new(false),
+            dice: AtomicU64::new(crate::context::RequestId::new().as_u128() as u64),
+        })
+    }
+
+    /// Serves the channels of functions that are deployed, as soon as there are messages.
+    pub(crate) fn begin(&self) {
+        let me = Weak::clone(&self.me);
+        self.store.on_channel(Box::new(move |channel| {
+            if let Some(delivery) = me.upgrade() {
+                delivery.posts.lock().known.insert(channel.clone());
+                delivery.serve(channel);
+            }
+        }));
+    }
+
+    /// Hears that a function is deployed, and has the events delivered that wait for it.
+    pub(crate) fn deployed(&self, function: &str) {
+        self.serve(&channel_of(function));
+    }
+
+    fn host(&self) -> Option<Arc<dyn Host>> {
+        self.host.upgrade()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(SeqCst)
+    }
+
+    /// Runs something on the threads of delivery until it ends or delivery does.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
+        Some(self.hands.handle()?.spawn(future).abort_handle())
+    }
+
+    /// Returns a number, each as likely as the other.
+    fn random(&self) -> u64 {
+        let mut z = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, SeqCst);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Takes no more events to be delivered; what is under way goes on.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, SeqCst);
+        let posts = std::mem::take(&mut self.posts.lock().taken);
+        posts.values().for_each(AbortHandle::abort);
+    }
+
+    /// Waits until what is under way has ended, but only so long; then makes safe what became of it.
+    pub(crate) async fn finish(&self, grace: Duration) {
+        if self.load.count() > 0
+            && let Some(handle) = self.hands.handle()
+        {
+            let load = Arc::clone(&self.load);
+            // On the threads of delivery, as the caller may have no timers.
+            let waited = handle.spawn(async move { drop(tokio::time::timeout(grace, load.idle()).await) });
+            // It is an error only if the threads have ended.
+            let _ = waited.await;
+        }
+        self.store.close().await;
+    }
+
+    /// Drops what is under way, which gives it back, and lets the threads end.
+    pub(crate) fn close(&self) -> Option<thread::JoinHandle<()>> {
+        self.stop();
+        self.hands.close()
+    }
+}

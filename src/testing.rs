@@ -1,0 +1,3 @@
+//! What tests of a host need: a time of day that they move.
+
+pub use crate::wall::ManualClock;

@@ -4,6 +4,8 @@
 //! matching never fails, holds no more of a body than one string, and takes time that grows with the body
 //! and the pattern and with nothing else. It does not say who gets an event.
 
+mod alternatives;
+mod combination;
 mod compile;
 mod decimal;
 mod evaluate;
@@ -13,9 +15,11 @@ mod leaf;
 mod letters;
 mod matchers;
 mod network;
+mod numeric;
 mod reader;
 mod token;
 mod tree;
+mod unwanted;
 mod view;
 mod wildcard;
 

@@ -37,8 +37,8 @@ impl Found {
 }
 
 impl Tree {
-    pub(super) fn leaf(leaf: Arc<Leaf>) -> Self {
-        Self { may_be_absent: leaf.allows_absence(), kind: Kind::Leaf(leaf) }
+    pub(super) fn leaf(leaf: &Arc<Leaf>) -> Self {
+        Self { may_be_absent: leaf.allows_absence(), kind: Kind::Leaf(Arc::clone(leaf)) }
     }
 
     pub(super) fn fields(fields: Vec<(Arc<str>, Self)>) -> Self {

@@ -14,7 +14,7 @@ use crate::filter::leaf::Leaf;
 use crate::filter::matchers::leaf;
 use crate::filter::tree::Tree;
 
-/// The most combinations that a pattern may stand for, as EventBridge has it.
+/// The most combinations that a pattern may stand for.
 const MAX_COMBINATIONS: usize = 1_000;
 
 /// The most fields that all combinations together may name: what an event is compared with, at worst.

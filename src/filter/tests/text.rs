@@ -52,6 +52,8 @@ pub(super) const CASELESS: &[Case] = &[
     (r#"[{"suffix": {"equals-ignore-case": ".PnG"}}]"#, r#""cat.pNg""#, true),
     (r#"[{"suffix": {"equals-ignore-case": ".png"}}]"#, r#""cat.png2""#, false),
     (r#"[{"suffix": {"equals-ignore-case": "BÄ"}}]"#, r#""xbä""#, true),
+    (r#"[{"suffix": {"equals-ignore-case": "ǰ"}}]"#, r#""xJ\u030c""#, true),
+    (r#"[{"suffix": {"equals-ignore-case": "İ"}}]"#, r#""xi\u0307""#, true),
     (r#"[{"suffix": {"equals-ignore-case": "tBridge"}}]"#, r#""EventBridge""#, true),
 ];
 

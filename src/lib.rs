@@ -41,7 +41,7 @@
 //! - Words, plain values: clock and limits, context, report, error, body, event.
 //! - Parts, each useful alone: `admission` (may this start now), `pool` (a bounded set of guests), `registry`
 //!   (names and versions), `cache` (files that are believed only when they verify), `host` (what guests may ask of
-//!   the host), `outbound` (what guests may reach over HTTP).
+//!   the host), `outbound` (what guests may reach over HTTP), `filter` (which events a subscriber wants).
 //! - Guests: `wasm`, the only folder that knows the engine.
 //! - Flow: `invoke`, the path of one invocation: resolve, admit, call, conclude.
 //! - Edges: `function`, what is deployed; `runtime`, what holds everything together; `http`, functions behind routes.
@@ -75,6 +75,7 @@ mod cache;
 mod host;
 #[cfg(feature = "http")]
 mod outbound;
+mod filter;
 mod broker;
 mod delivery;
 mod wasm;
@@ -94,6 +95,7 @@ pub use crate::context::{Context, RequestId};
 pub use crate::delivery::{Attempt, Death, Retry};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
+pub use crate::filter::Filter;
 #[cfg(feature = "http")]
 pub use crate::function::OutboundLimits;
 pub use crate::function::{Access, Function, Init, IntoCode, Isolation};

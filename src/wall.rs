@@ -18,6 +18,9 @@ use crate::clock::{Cut, Face};
 /// How long a wait for the system's time goes on without looking at it again, as somebody may set it.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+
 /// A moment: milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Moment(pub(crate) u64);
@@ -32,9 +35,31 @@ impl Moment {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// Writes the moment as RFC 3339 does, in UTC and with milliseconds.
+    pub(crate) fn to_rfc3339(self) -> String {
+        let (days, ms) = (self.0 / DAY, self.0 % DAY);
+        let (year, month, day) = date(days);
+        let (hour, minute) = (ms / 3_600_000, ms / 60_000 % 60);
+        let (second, ms) = (ms / 1_000 % 60, ms % 1_000);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    }
+
     pub(crate) fn time(self) -> SystemTime {
         UNIX_EPOCH.checked_add(Duration::from_millis(self.0)).unwrap_or(UNIX_EPOCH)
     }
+}
+
+/// Tells the date of a day since the Unix epoch, by the Gregorian calendar.
+fn date(days: u64) -> (u64, u64, u64) {
+    // Years begin in March here, so that the day that may be missing is the last one.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (year + era * 400 + next, month, day)
 }
 
 impl From<SystemTime> for Moment {
@@ -210,6 +235,20 @@ mod tests {
         assert!(clock.next_wait().is_some());
         drop(wait);
         assert_eq!(clock.next_wait(), None);
+    }
+
+    #[test]
+    fn moments_are_written_as_dates() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_709_210_096_007, "2024-02-29T12:34:56.007Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (1_798_761_599_000, "2026-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(Moment(ms).to_rfc3339(), text);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{Channel, Lease, Trouble};
+use crate::delivery::feed::Feeder;
 use crate::delivery::{Delivery, Load, Policy};
 
 /// What the channels of functions begin with.
@@ -19,25 +20,40 @@ pub(crate) fn channel_of(function: &str) -> Channel {
 }
 
 impl Delivery {
-    /// Has the events of a function delivered, if there may be any and it is deployed.
+    /// Has the messages of a channel delivered, if there may be any and its function is deployed.
     pub(super) fn serve(&self, channel: &Channel) {
-        let Some(function) = channel.as_str().strip_prefix(FUNCTION) else { return };
         let Some(me) = self.me.upgrade() else { return };
         let Some(host) = self.host() else { return };
         let mut posts = self.posts.lock();
-        let is_due = posts.known.contains(channel) && !posts.taken.contains_key(channel);
-        if self.is_stopped() || !is_due || host.policy(function).is_none() {
+        if self.is_stopped() || !posts.known.contains(channel) || posts.taken.contains_key(channel) {
             return;
         }
-        let courier = Courier {
-            delivery: me,
-            channel: channel.clone(),
-            function: function.into(),
-            load: Arc::default(),
+        let feed = posts.feeds.get(channel).map(Arc::clone);
+        let function =
+            feed.as_ref().map(|feed| feed.function.as_str()).or(channel.as_str().strip_prefix(FUNCTION));
+        let Some(function) = function.filter(|function| host.policy(function).is_some()) else { return };
+        let load = Arc::default();
+        let post = match &feed {
+            Some(feed) => self.spawn(Feeder { delivery: me, feed: Arc::clone(feed), load }.run()),
+            None => {
+                let (channel, function) = (channel.clone(), function.into());
+                self.spawn(Courier { delivery: me, channel, function, load }.run())
+            }
         };
-        if let Some(post) = self.spawn(courier.run()) {
+        if let Some(post) = post {
             posts.taken.insert(channel.clone(), post);
         }
+    }
+
+    /// Gives up a post, unless it is needed again.
+    pub(super) fn leave(&self, channel: &Channel, is_served: impl Fn() -> bool) -> bool {
+        let mut posts = self.posts.lock();
+        // Whoever deploys looks at the posts after the function is there: so either we see it or they see no post.
+        if is_served() {
+            return false;
+        }
+        posts.taken.remove(channel);
+        true
     }
 }
 
@@ -52,7 +68,7 @@ struct Courier {
 impl Courier {
     async fn run(self) {
         loop {
-            if self.policy().is_none() && self.leave() {
+            if self.policy().is_none() && self.delivery.leave(&self.channel, || self.policy().is_some()) {
                 return;
             }
             let most = || self.policy().map_or(1, |policy| policy.concurrency);
@@ -74,17 +90,6 @@ impl Courier {
 
     fn policy(&self) -> Option<Arc<Policy>> {
         self.delivery.host()?.policy(&self.function)
-    }
-
-    /// Gives up the post, unless the function is there again.
-    fn leave(&self) -> bool {
-        let mut posts = self.delivery.posts.lock();
-        // Whoever deploys looks at the posts after the function is there: so either we see it or they see no post.
-        if self.policy().is_some() {
-            return false;
-        }
-        posts.taken.remove(&self.channel);
-        true
     }
 
     async fn hand_over(&self, leases: Vec<Lease>) {

@@ -89,6 +89,11 @@ impl History {
         self.attempts.push(noted);
     }
 
+    /// Returns how often it was tried, as far as that counts.
+    pub(crate) fn count(&self) -> u32 {
+        self.attempts.last().map_or(0, |last| last.number)
+    }
+
     pub(crate) fn last_message(&self) -> Option<(&str, &str)> {
         self.attempts.last().map(|last| (last.kind.as_str(), last.message.as_str()))
     }

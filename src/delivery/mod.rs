@@ -6,17 +6,22 @@
 //!
 //! It does not know where events are kept, nor what serves them: a [`Store`] does the one, a [`Host`] the other.
 
+mod batch;
 mod courier;
 mod deliver;
+mod destination;
+mod feed;
 mod hands;
 mod history;
 mod load;
+mod names;
 mod parcel;
 mod retry;
 mod settle;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod topic;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -29,14 +34,21 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
+pub use self::batch::Batch;
 pub(crate) use self::courier::channel_of;
+pub use self::destination::Destination;
+pub(crate) use self::destination::published;
+pub(crate) use self::feed::Feed;
+use self::feed::Feeder;
 use self::hands::Hands;
 pub use self::history::Attempt;
 pub(crate) use self::history::History;
 pub(crate) use self::load::Load;
+pub(crate) use self::names::{Name, queue_channel, subscription_channel};
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
 pub(crate) use self::summary::Summary;
+pub(crate) use self::topic::Topics;
 use crate::broker::{Channel, Store};
 use crate::context::Context;
 use crate::error::Error;
@@ -66,12 +78,15 @@ pub(crate) struct Policy {
     pub(crate) retry: Retry,
     /// How many of them at once.
     pub(crate) concurrency: usize,
+    pub(crate) on_success: Vec<Destination>,
+    pub(crate) on_failure: Vec<Destination>,
 }
 
 impl Policy {
     /// Tells what cannot work.
     pub(crate) fn check(&self) -> Result<(), String> {
-        self.retry.check().map_err(|reason| format!("retry: {reason}"))
+        self.retry.check().map_err(|reason| format!("retry: {reason}"))?;
+        self.on_success.iter().chain(&self.on_failure).try_for_each(Destination::check)
     }
 }
 
@@ -81,6 +96,8 @@ struct Posts {
     /// The channels that may hold messages.
     known: HashSet<Channel>,
     taken: HashMap<Channel, AbortHandle>,
+    /// The channels whose messages come by triggers.
+    feeds: HashMap<Channel, Arc<Feed>>,
 }
 
 /// Delivers what is kept.
@@ -88,6 +105,7 @@ pub(crate) struct Delivery {
     me: Weak<Self>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) wall: Wall,
+    pub(crate) topics: Arc<Topics>,
     host: Weak<dyn Host>,
     hands: Hands,
     posts: Mutex<Posts>,
@@ -109,6 +127,7 @@ impl Delivery {
             me: Weak::clone(me),
             store,
             wall,
+            topics: Arc::default(),
             host,
             hands: Hands::new(threads),
             posts: Mutex::default(),
@@ -128,11 +147,42 @@ impl Delivery {
                 delivery.serve(channel);
             }
         }));
+        self.topics.follow(&*self.store);
     }
 
     /// Hears that a function is deployed, and has the events delivered that wait for it.
     pub(crate) fn deployed(&self, function: &str) {
         self.serve(&channel_of(function));
+        let feeds: Vec<Channel> = {
+            let posts = self.posts.lock();
+            let fed = posts.feeds.values().filter(|feed| feed.function == function);
+            fed.map(|feed| feed.channel.clone()).collect()
+        };
+        feeds.iter().for_each(|channel| self.serve(channel));
+    }
+
+    /// Brings the messages of a channel to a function from now on; false if another feed does.
+    pub(crate) fn add_feed(&self, feed: Feed) -> bool {
+        let channel = feed.channel.clone();
+        {
+            let mut posts = self.posts.lock();
+            if posts.feeds.contains_key(&channel) {
+                return false;
+            }
+            posts.feeds.insert(channel.clone(), Arc::new(feed));
+        }
+        self.serve(&channel);
+        true
+    }
+
+    /// Takes no more messages of a channel; what is under way goes on.
+    pub(crate) fn remove_feed(&self, channel: &Channel) {
+        let mut posts = self.posts.lock();
+        if posts.feeds.remove(channel).is_some()
+            && let Some(post) = posts.taken.remove(channel)
+        {
+            post.abort();
+        }
     }
 
     fn host(&self) -> Option<Arc<dyn Host>> {

@@ -132,7 +132,7 @@ impl Drop for Bench {
 }
 
 fn policy(retry: Retry) -> Policy {
-    Policy { retry, concurrency: 4 }
+    Policy { retry, concurrency: 4, ..Policy::default() }
 }
 
 fn trapped() -> Answer {
@@ -176,7 +176,7 @@ fn what_waits_for_a_function_is_delivered_when_it_is_deployed() {
         let id = bench.submit("late", Event::new("a")).await;
         assert!(matches!(bench.store.state(&id).await.unwrap(), Some(State::Waiting { .. })));
         let mut told = bench.deploy("late", policy(Retry::new()), |_| Ok(Response::new()));
-        told.recv().await.unwrap();
+        let _ = told.recv().await.unwrap();
     });
 }
 
@@ -230,7 +230,7 @@ fn what_is_not_retryable_stops_at_once() {
         let history = bench.until_dead(&id).await;
         assert_eq!(history.death, Some(Death::NotRetryable));
         assert_eq!(history.last_message(), Some(("failed", "function failed: out-of-stock: no tea")));
-        told.recv().await.unwrap();
+        let _ = told.recv().await.unwrap();
         assert!(told.try_recv().is_err(), "it was tried once");
     });
 }
@@ -279,7 +279,7 @@ fn a_chain_of_events_ends() {
             ..Parcel::new(Event::new("a"), "a", &Context::new())
         };
         bench.put("a", &parcel(16)).await;
-        told.recv().await.unwrap();
+        let _ = told.recv().await.unwrap();
         let id = bench.put("a", &parcel(17)).await;
         assert_eq!(bench.until_dead(&id).await.death, Some(Death::RecursiveInvocation));
         assert!(told.try_recv().is_err());
@@ -328,20 +328,20 @@ fn no_more_run_at_once_than_the_function_allows() {
             }
             .boxed()
         });
-        let policy = Arc::new(Policy { retry: Retry::new(), concurrency: 3 });
+        let policy = Arc::new(Policy { concurrency: 3, ..Policy::default() });
         bench.host.handlers.lock().insert("a".into(), (handler, policy));
         for _ in 0..10 {
             bench.submit("a", Event::new("a")).await;
         }
         for _ in 0..3 {
-            told.recv().await.unwrap();
+            let _ = told.recv().await.unwrap();
         }
         let Depth { waiting, running, .. } = bench.store.depth(&Channel::new("f.a")).await.unwrap();
         assert_eq!((waiting, running), (7, 3));
         assert!(told.try_recv().is_err());
         opened.add_permits(10);
         for _ in 0..7 {
-            told.recv().await.unwrap();
+            let _ = told.recv().await.unwrap();
         }
     });
 }
@@ -356,7 +356,7 @@ fn what_is_cut_off_is_given_back() {
         });
         bench.host.handlers.lock().insert("a".into(), (handler, Arc::new(policy(Retry::new()))));
         let id = bench.submit("a", Event::new("a")).await;
-        told.recv().await.unwrap();
+        let _ = told.recv().await.unwrap();
         assert!(matches!(bench.store.state(&id).await.unwrap(), Some(State::Running { attempt: 0 })));
         bench.delivery.close().unwrap().join().unwrap();
         assert!(matches!(bench.store.state(&id).await.unwrap(), Some(State::Waiting { attempt: 0, .. })));

@@ -1,12 +1,25 @@
 //! How the submitted events of a function are delivered.
 
-use crate::delivery::Retry;
+use crate::delivery::{Destination, Retry};
 use crate::function::Function;
 
 impl Function {
     /// Sets how often a submitted event is tried, with which pauses, and how old it may become; see [`Retry`].
     pub fn retry(mut self, retry: Retry) -> Self {
         self.policy.retry = retry;
+        self
+    }
+
+    /// Adds where the outcome of a submitted event goes that was answered; nowhere unless set.
+    pub fn on_success(mut self, destination: Destination) -> Self {
+        self.policy.on_success.push(destination);
+        self
+    }
+
+    /// Adds where the outcome of a submitted event goes that was given up; nowhere unless set. It is a dead letter as
+    /// well.
+    pub fn on_failure(mut self, destination: Destination) -> Self {
+        self.policy.on_failure.push(destination);
         self
     }
 }

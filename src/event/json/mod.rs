@@ -12,11 +12,9 @@ mod tests;
 
 use std::fmt;
 
-#[cfg(feature = "http")]
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
-#[cfg(feature = "http")]
 use serde_json::Value;
 
 use crate::event::Event;
@@ -70,7 +68,6 @@ fn write_data<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Erro
 }
 
 /// Writes a body as the member of an object that would hold it.
-#[cfg(feature = "http")]
 pub(crate) fn data(body: &Bytes, content_type: Option<&str>) -> (&'static str, Value) {
     match Data::of(body, content_type) {
         Data::Json(value) => ("data", value),

@@ -1,0 +1,195 @@
+//! Where the outcome of a submitted event goes.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::broker::Draft;
+use crate::context::{Context, RequestId};
+use crate::delivery::names::{Name, queue_channel};
+use crate::delivery::{Death, Delivery, History, Parcel, channel_of};
+use crate::event::json::data;
+use crate::event::{Event, Response};
+use crate::wall::Moment;
+
+/// The types of events that destinations get.
+const SUCCESS: &str = "fnhost.invocation.success";
+const FAILURE: &str = "fnhost.invocation.failure";
+
+/// Where the outcome of a submitted event goes: another function, a queue, a topic.
+///
+/// It gets an event of the type `fnhost.invocation.success` or `fnhost.invocation.failure`, whose body is a record:
+/// the event, the answer or what went wrong, and how often it was tried. The outcome is kept in the same step as the
+/// ending, so that none is lost; it may come twice, as any event.
+///
+/// ```
+/// use fnhost::{Destination, Function};
+///
+/// let function = Function::wasm("resize", "(module)")
+///     .on_success(Destination::function("publish").answer())
+///     .on_failure(Destination::queue("failed-images"));
+/// # drop(function);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a destination does nothing until a function has it"]
+pub struct Destination {
+    pub(crate) place: Place,
+    plain: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Function(String),
+    Queue(String),
+    Topic(String),
+}
+
+impl Destination {
+    /// Sends outcomes to a function, as submitted events.
+    pub fn function(target: impl Into<String>) -> Self {
+        Self { place: Place::Function(target.into()), plain: false }
+    }
+
+    /// Puts outcomes into a queue.
+    pub fn queue(name: impl Into<String>) -> Self {
+        Self { place: Place::Queue(name.into()), plain: false }
+    }
+
+    /// Publishes outcomes to a topic.
+    pub fn topic(name: impl Into<String>) -> Self {
+        Self { place: Place::Topic(name.into()), plain: false }
+    }
+
+    /// Sends the answer alone as the body, with its content type, in place of the record; of what was given up, the
+    /// event as it came.
+    pub fn answer(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match &self.place {
+            Place::Function(target) => {
+                let name = target.split(':').next().unwrap_or_default();
+                Name::parse("function", name).map(drop)
+            }
+            Place::Queue(name) => Name::parse("queue", name).map(drop),
+            Place::Topic(name) => Name::parse("topic", name).map(drop),
+        }
+    }
+}
+
+/// How an event ended.
+pub(crate) enum Outcome<'a> {
+    Answered { response: &'a Response, attempts: u32 },
+    GivenUp { history: &'a History, death: Death },
+}
+
+impl Delivery {
+    /// Makes what follows from an ending.
+    pub(super) fn follow(
+        &self,
+        destinations: &[Destination],
+        parcel: &Parcel,
+        outcome: &Outcome<'_>,
+    ) -> Vec<Draft> {
+        destinations.iter().flat_map(|destination| self.follow_one(destination, parcel, outcome)).collect()
+    }
+
+    fn follow_one(&self, destination: &Destination, parcel: &Parcel, outcome: &Outcome<'_>) -> Vec<Draft> {
+        let now = self.wall.now();
+        let event = match destination.plain {
+            true => plain(parcel, outcome),
+            false => record(parcel, outcome, now),
+        };
+        let sent = Parcel {
+            event,
+            target: String::new(),
+            request_id: RequestId::new(),
+            tenant: parcel.tenant.clone(),
+            traceparent: parcel.traceparent.clone(),
+            attributes: Vec::new(),
+            lineage: parcel.onwards(),
+        };
+        let draft = |channel, parcel: &Parcel| Draft {
+            channel,
+            payload: parcel.encode(),
+            key: None,
+            due: now,
+            once: None,
+        };
+        match &destination.place {
+            Place::Function(target) => {
+                let name = target.split(':').next().unwrap_or_default();
+                vec![draft(channel_of(name), &Parcel { target: target.clone(), ..sent })]
+            }
+            Place::Queue(name) => vec![draft(queue_channel(name), &sent)],
+            Place::Topic(name) => self.topics.drafts(name, &sent, now),
+        }
+    }
+}
+
+/// Makes the event of the answer alone.
+fn plain(parcel: &Parcel, outcome: &Outcome<'_>) -> Event {
+    match outcome {
+        Outcome::Answered { response, .. } => {
+            let event = Event::bytes(SUCCESS, response.bytes().clone()).with_source(source(parcel));
+            match response.content_type() {
+                Some(content_type) => event.with_content_type(content_type),
+                None => event,
+            }
+        }
+        Outcome::GivenUp { .. } => parcel.event.clone(),
+    }
+}
+
+/// Makes the event of the record that users of function services know.
+fn record(parcel: &Parcel, outcome: &Outcome<'_>, now: Moment) -> Event {
+    let (event_type, condition, tried, response) = match outcome {
+        Outcome::Answered { response, attempts } => (SUCCESS, "Success", *attempts, answered(response)),
+        Outcome::GivenUp { history, death } => (FAILURE, death.name(), history.count(), given_up(history)),
+    };
+    let (context, payload) = response;
+    let body = json!({
+        "version": "1.0",
+        "timestamp": now.to_rfc3339(),
+        "requestContext": {
+            "requestId": parcel.request_id.to_string(),
+            "functionArn": parcel.target,
+            "condition": condition,
+            "approximateInvokeCount": tried,
+        },
+        "requestPayload": data(parcel.event.body(), parcel.event.content_type()).1,
+        "responseContext": context,
+        "responsePayload": payload,
+    });
+    let event = Event::json(event_type, &body).expect("text, numbers and lists of them can be written");
+    event.with_source(source(parcel)).with_subject(parcel.event.id().to_owned())
+}
+
+fn answered(response: &Response) -> (Value, Value) {
+    let context = json!({
+        "statusCode": 200,
+        "executedVersion": response.report().version().to_string(),
+    });
+    (context, data(response.bytes(), response.content_type()).1)
+}
+
+fn given_up(history: &History) -> (Value, Value) {
+    match history.last_message() {
+        Some((kind, message)) => (
+            json!({ "statusCode": 200, "functionError": kind }),
+            json!({ "errorType": kind, "errorMessage": message }),
+        ),
+        None => (Value::Null, Value::Null),
+    }
+}
+
+fn source(parcel: &Parcel) -> String {
+    format!("/fnhost/function/{}", parcel.target.split(':').next().unwrap_or_default())
+}
+
+/// Makes the parcel of an event that somebody publishes.
+pub(crate) fn published(event: Event, context: &Context) -> Parcel {
+    Parcel { lineage: Arc::from(context.lineage()), ..Parcel::new(event, "", context) }
+}

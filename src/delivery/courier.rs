@@ -5,18 +5,31 @@ use std::time::Duration;
 
 use crate::broker::{Channel, Lease, Trouble};
 use crate::delivery::feed::Feeder;
+#[cfg(feature = "http")]
+use crate::delivery::names::webhooks_of;
 use crate::delivery::{Delivery, Load, Policy};
 
 /// What the channels of functions begin with.
 const FUNCTION: &str = "f.";
 /// How many messages are taken at a time, so that those which wait for a thread are few.
 const MOST: usize = 32;
+/// How many webhooks of one function are called at once.
+#[cfg(feature = "http")]
+const MOST_CALLS: usize = 16;
 /// How long a store that has trouble is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Returns the channel in which the events of a function wait.
 pub(crate) fn channel_of(function: &str) -> Channel {
     Channel::new(format!("{FUNCTION}{function}"))
+}
+
+/// Returns the function that a channel is for, unless a trigger says it.
+fn function_of(channel: &Channel) -> Option<&str> {
+    let function = channel.as_str().strip_prefix(FUNCTION);
+    #[cfg(feature = "http")]
+    let function = function.or_else(|| webhooks_of(channel));
+    function
 }
 
 impl Delivery {
@@ -29,8 +42,7 @@ impl Delivery {
             return;
         }
         let feed = posts.feeds.get(channel).map(Arc::clone);
-        let function =
-            feed.as_ref().map(|feed| feed.function.as_str()).or(channel.as_str().strip_prefix(FUNCTION));
+        let function = feed.as_ref().map(|feed| feed.function.as_str()).or_else(|| function_of(channel));
         let Some(function) = function.filter(|function| host.policy(function).is_some()) else { return };
         let load = Arc::default();
         let post = match &feed {
@@ -71,7 +83,7 @@ impl Courier {
             if self.policy().is_none() && self.delivery.leave(&self.channel, || self.policy().is_some()) {
                 return;
             }
-            let most = || self.policy().map_or(1, |policy| policy.concurrency);
+            let most = || self.policy().map_or(1, |policy| self.most(&policy));
             let room = self.load.room(most).await;
             match self.delivery.store.pull(&self.channel, room.min(MOST)).await {
                 Ok(leases) => self.hand_over(leases).await,
@@ -92,6 +104,15 @@ impl Courier {
         self.delivery.host()?.policy(&self.function)
     }
 
+    /// Returns how many messages may be under way at once.
+    fn most(&self, policy: &Policy) -> usize {
+        #[cfg(feature = "http")]
+        if webhooks_of(&self.channel).is_some() {
+            return MOST_CALLS;
+        }
+        policy.concurrency
+    }
+
     async fn hand_over(&self, leases: Vec<Lease>) {
         for lease in leases {
             // What was taken for a function that is gone by now is given back.
@@ -99,6 +120,16 @@ impl Courier {
             let Ok(permit) = Arc::clone(&self.delivery.room).acquire_owned().await else { return };
             let running = (self.load.run(), self.delivery.load.run(), permit);
             let delivery = Arc::clone(&self.delivery);
+            #[cfg(feature = "http")]
+            if webhooks_of(&self.channel).is_some() {
+                let function = self.function.clone();
+                let post = async move {
+                    delivery.post(&function, lease).await;
+                    drop(running);
+                };
+                drop(self.delivery.spawn(post));
+                continue;
+            }
             let deliver = async move {
                 delivery.deliver(lease, &policy).await;
                 drop(running);

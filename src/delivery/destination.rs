@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::broker::Draft;
 use crate::context::{Context, RequestId};
 use crate::delivery::names::{Name, queue_channel};
+#[cfg(feature = "http")]
+use crate::delivery::webhook::Hook;
 use crate::delivery::{Death, Delivery, History, Parcel, channel_of};
 use crate::event::json::data;
 use crate::event::{Event, Response};
@@ -16,7 +18,7 @@ use crate::wall::Moment;
 const SUCCESS: &str = "fnhost.invocation.success";
 const FAILURE: &str = "fnhost.invocation.failure";
 
-/// Where the outcome of a submitted event goes: another function, a queue, a topic.
+/// Where the outcome of a submitted event goes: another function, a queue, a topic, a webhook.
 ///
 /// It gets an event of the type `fnhost.invocation.success` or `fnhost.invocation.failure`, whose body is a record:
 /// the event, the answer or what went wrong, and how often it was tried. The outcome is kept in the same step as the
@@ -34,7 +36,7 @@ const FAILURE: &str = "fnhost.invocation.failure";
 #[must_use = "a destination does nothing until a function has it"]
 pub struct Destination {
     pub(crate) place: Place,
-    plain: bool,
+    pub(super) plain: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub(crate) enum Place {
     Function(String),
     Queue(String),
     Topic(String),
+    #[cfg(feature = "http")]
+    Webhook(Arc<Hook>),
 }
 
 impl Destination {
@@ -75,6 +79,8 @@ impl Destination {
             }
             Place::Queue(name) => Name::parse("queue", name).map(drop),
             Place::Topic(name) => Name::parse("topic", name).map(drop),
+            #[cfg(feature = "http")]
+            Place::Webhook(hook) => hook.check(),
         }
     }
 }
@@ -125,6 +131,11 @@ impl Delivery {
             }
             Place::Queue(name) => vec![draft(queue_channel(name), &sent)],
             Place::Topic(name) => self.topics.drafts(name, &sent, now),
+            #[cfg(feature = "http")]
+            Place::Webhook(hook) => {
+                let (channel, sent) = self.address(hook, destination.plain, (parcel, outcome), sent);
+                vec![draft(channel, &sent)]
+            }
         }
     }
 }

@@ -129,7 +129,9 @@ impl Delivery {
     async fn sort_out(&self, feed: &Feed, leases: Vec<Lease>) -> Vec<Piece> {
         let mut pieces = Vec::with_capacity(leases.len());
         for mut lease in leases {
-            let parcel = Parcel::decode(&lease.payload);
+            // Whoever published it did not say who is to get it.
+            let named = |parcel| Parcel { target: feed.target.clone(), ..parcel };
+            let parcel = Parcel::decode(&lease.payload).map(named);
             let death = match &parcel {
                 None => Some(Death::Unreadable),
                 Some(parcel) => self.too_late(parcel, &lease, &feed.policy),
@@ -149,7 +151,6 @@ impl Delivery {
 
     async fn deliver_single(&self, feed: &Feed, pieces: Vec<Piece>) {
         for mut piece in pieces {
-            piece.parcel.target.clone_from(&feed.target);
             self.deliver_parcel(&mut piece.lease, &piece.parcel, &feed.policy).await;
         }
     }

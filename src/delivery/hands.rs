@@ -52,6 +52,11 @@ impl Hands {
         }
     }
 
+    /// Returns how many threads run.
+    pub(crate) fn count(&self) -> usize {
+        if matches!(*self.state.lock(), State::Running { .. }) { self.threads } else { 0 }
+    }
+
     fn start(&self) -> std::io::Result<State> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(self.threads)

@@ -19,9 +19,12 @@ mod parcel;
 mod retry;
 mod settle;
 mod summary;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod topic;
+#[cfg(feature = "http")]
+mod webhook;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -44,11 +47,17 @@ use self::hands::Hands;
 pub use self::history::Attempt;
 pub(crate) use self::history::History;
 pub(crate) use self::load::Load;
+#[cfg(feature = "http")]
+pub(crate) use self::names::webhook_channel;
 pub(crate) use self::names::{Name, queue_channel, subscription_channel};
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
 pub(crate) use self::summary::Summary;
+pub use self::tally::DeliveryStats;
+use self::tally::Tally;
 pub(crate) use self::topic::Topics;
+#[cfg(feature = "http")]
+pub use self::webhook::Webhook;
 use crate::broker::{Channel, Store};
 use crate::context::Context;
 use crate::error::Error;
@@ -111,6 +120,7 @@ pub(crate) struct Delivery {
     posts: Mutex<Posts>,
     /// Everything that is delivered right now.
     load: Arc<Load>,
+    tally: Tally,
     room: Arc<Semaphore>,
     stopped: AtomicBool,
     dice: AtomicU64,
@@ -132,6 +142,7 @@ impl Delivery {
             hands: Hands::new(threads),
             posts: Mutex::default(),
             load: Arc::default(),
+            tally: Tally::default(),
             room: Arc::new(Semaphore::new(most)),
             stopped: AtomicBool::new(false),
             dice: AtomicU64::new(crate::context::RequestId::new().as_u128() as u64),
@@ -153,6 +164,8 @@ impl Delivery {
     /// Hears that a function is deployed, and has the events delivered that wait for it.
     pub(crate) fn deployed(&self, function: &str) {
         self.serve(&channel_of(function));
+        #[cfg(feature = "http")]
+        self.serve(&webhook_channel(function));
         let feeds: Vec<Channel> = {
             let posts = self.posts.lock();
             let fed = posts.feeds.values().filter(|feed| feed.function == function);

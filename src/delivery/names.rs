@@ -39,6 +39,22 @@ pub(crate) fn queue_channel(queue: &str) -> Channel {
     Channel::new(format!("q.{queue}"))
 }
 
+/// What the channels of webhooks begin with.
+#[cfg(feature = "http")]
+const WEBHOOKS: &str = "w.";
+
+/// Returns the channel of what is posted to the webhooks of a function.
+#[cfg(feature = "http")]
+pub(crate) fn webhook_channel(function: &str) -> Channel {
+    Channel::new(format!("{WEBHOOKS}{function}"))
+}
+
+/// Returns the function whose webhooks a channel is for.
+#[cfg(feature = "http")]
+pub(super) fn webhooks_of(channel: &Channel) -> Option<&str> {
+    channel.as_str().strip_prefix(WEBHOOKS)
+}
+
 /// Returns the channel of a subscription to a topic.
 pub(crate) fn subscription_channel(topic: &str, subscription: &str) -> Channel {
     Channel::new(format!("t.{topic}.{subscription}"))

@@ -112,9 +112,10 @@ impl Retry {
             return Next::Dead(Death::RetriesExhausted);
         }
         let pause = match tried.fault {
-            Fault::Host => pause(REFUSED, refusals, random).max(tried.retry_after.unwrap_or_default()),
+            Fault::Host => pause(REFUSED, refusals, random),
             Fault::Final | Fault::Function => pause((self.min, self.max), counted, random),
         };
+        let pause = pause.max(tried.retry_after.unwrap_or_default());
         let due = tried.now.plus(pause);
         if self.is_too_old(tried.put, due) {
             return Next::Dead(Death::EventAgeExceeded);

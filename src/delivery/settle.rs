@@ -16,7 +16,8 @@ impl Delivery {
         let mut pause = FIRST;
         loop {
             match lease.settle(ending.verdict.clone(), ending.then.clone()).await {
-                Ok(()) | Err(Trouble::Closed) => return,
+                Ok(()) => return self.tally.note(&ending.verdict),
+                Err(Trouble::Closed) => return,
                 Err(trouble) => {
                     tracing::warn!(?trouble, id = %lease.id, "an ending cannot be kept; it is tried again");
                 }

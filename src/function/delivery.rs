@@ -11,15 +11,15 @@ impl Function {
     }
 
     /// Adds where the outcome of a submitted event goes that was answered; nowhere unless set.
-    pub fn on_success(mut self, destination: Destination) -> Self {
-        self.policy.on_success.push(destination);
+    pub fn on_success(mut self, destination: impl Into<Destination>) -> Self {
+        self.policy.on_success.push(destination.into());
         self
     }
 
     /// Adds where the outcome of a submitted event goes that was given up; nowhere unless set. It is a dead letter as
     /// well.
-    pub fn on_failure(mut self, destination: Destination) -> Self {
-        self.policy.on_failure.push(destination);
+    pub fn on_failure(mut self, destination: impl Into<Destination>) -> Self {
+        self.policy.on_failure.push(destination.into());
         self
     }
 }

@@ -22,6 +22,7 @@ mod host;
 mod idle;
 mod limits;
 mod network;
+mod only;
 mod origin;
 mod receiving;
 mod refusal;
@@ -43,7 +44,6 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::Semaphore;
 
-#[cfg(test)]
 pub(crate) use self::address::Special;
 pub(crate) use self::budget::Budget;
 use self::client::{Client, Tally};

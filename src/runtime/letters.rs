@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::SystemTime;
 
 use crate::broker::{Channel, Letter, Store, SubmissionId};
+#[cfg(feature = "http")]
+use crate::delivery::webhook_channel;
 use crate::delivery::{Attempt, Death, Delivery, History, Parcel, channel_of};
 use crate::error::Error;
 use crate::event::Event;
@@ -67,6 +69,15 @@ impl DeadLetters {
     #[must_use]
     pub fn of_function(mut self, name: &str) -> Self {
         self.channel = Some(channel_of(name));
+        self
+    }
+
+    /// Keeps to what was to be posted to the webhooks of one function, and those of its triggers; the target of each is
+    /// its URL.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn of_webhook(mut self, function: &str) -> Self {
+        self.channel = Some(webhook_channel(function));
         self
     }
 

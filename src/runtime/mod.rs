@@ -1,5 +1,6 @@
 //! What holds everything together, and what users hold.
 
+mod backlog;
 mod builder;
 mod core;
 mod deploy;
@@ -15,6 +16,7 @@ mod submit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::backlog::{Backlog, Backlogs};
 pub use self::builder::RuntimeBuilder;
 use self::core::Core;
 pub use self::deploy::Deployed;

@@ -34,4 +34,6 @@ mod streams;
 mod tidy;
 mod docs;
 mod warm_ups;
+#[cfg(feature = "http")]
+mod webhooks;
 mod wasi_http;

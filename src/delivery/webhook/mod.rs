@@ -9,6 +9,8 @@ mod call;
 mod message;
 mod post;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -111,7 +111,12 @@ impl Delivery {
     }
 
     /// Finds the webhook as it is now, in the function or in its triggers.
-    fn hook(&self, function: &str, owner: &Policy, address: &Address<'_>) -> Result<Arc<Hook>, Failure> {
+    pub(super) fn hook(
+        &self,
+        function: &str,
+        owner: &Policy,
+        address: &Address<'_>,
+    ) -> Result<Arc<Hook>, Failure> {
         let posts = self.posts.lock();
         let feeds = posts.feeds.values().filter(|feed| feed.function == function);
         let mut policies = std::iter::once(owner).chain(feeds.map(|feed| &feed.policy));
@@ -119,11 +124,12 @@ impl Delivery {
             return Ok(Arc::clone(hook));
         }
         // Triggers come after their function, so one that is not there may still come.
-        let (fault, whose) = match address.by_trigger {
-            true => (Fault::Host, "no trigger of the function"),
-            false => (Fault::Final, "the function no longer"),
+        let (fault, message) = match address.by_trigger {
+            true => {
+                (Fault::Host, format!("no trigger of the function {function:?} has a webhook of this URL"))
+            }
+            false => (Fault::Final, format!("the function {function:?} has no webhook of this URL any more")),
         };
-        let message = format!("{whose} {function:?} has a webhook of this URL");
         Err(Failure::new(fault, "webhook-gone", message))
     }
 

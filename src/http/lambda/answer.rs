@@ -16,7 +16,7 @@ use crate::http::lambda::frame::EVENT_STREAM;
 use crate::http::lambda::order::{Mode, Order};
 use crate::http::lambda::{LambdaService, log, payload};
 use crate::report::Report;
-use crate::runtime::Handler;
+use crate::runtime::{Handler, Submit};
 
 /// The content type of payloads and errors.
 pub(super) const JSON: &str = "application/json";
@@ -43,7 +43,7 @@ impl Default for Sizes {
 
 impl Sizes {
     fn of(self, mode: Mode) -> usize {
-        if mode == Mode::Detach { self.event } else { self.payload }
+        if mode == Mode::Submit { self.event } else { self.payload }
     }
 }
 
@@ -76,9 +76,7 @@ impl LambdaService {
         match order.mode {
             Mode::Answer => self.invoke(&handler, order, event).await,
             Mode::Stream => self.stream(&handler, order, event).await,
-            Mode::Detach => {
-                self.detached.begin(handler, order.context, event).map(|()| empty(StatusCode::ACCEPTED))
-            }
+            Mode::Submit => submit(&handler, order.context, event).await,
             Mode::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
         }
     }
@@ -128,6 +126,12 @@ impl LambdaService {
     }
 }
 
+/// Hands the event over, and answers once it is kept.
+async fn submit(handler: &Handler, context: Context, event: Event) -> Result<Response<Body>, Fault> {
+    let kept = handler.submit_with(Submit::new(event).context(context)).await;
+    kept.map(|_| empty(StatusCode::ACCEPTED)).map_err(|error| Fault::from(&error))
+}
+
 fn event(payload: Bytes, id: RequestId) -> Result<Event, Fault> {
     let body = payload::as_json(payload)?;
     Ok(Event::bytes(EVENT_TYPE, body).with_id(id.to_string()).with_content_type(JSON))
@@ -154,7 +158,7 @@ fn tell(headers: &mut HeaderMap, report: &Report, with_log: bool) {
 
 fn too_large(mode: Mode, limit: usize) -> Fault {
     Fault::too_large(match mode {
-        Mode::Detach => {
+        Mode::Submit => {
             format!("the payload is too large for the Event invocation type (limit {limit} bytes); send less")
         }
         _ => format!("Request must be smaller than {limit} bytes for the InvokeFunction operation"),

@@ -61,14 +61,6 @@ impl Fault {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", message)
     }
 
-    /// As many events as may be are under way already.
-    pub(super) fn crowded(most: usize) -> Self {
-        let message = format!(
-            "{most} invocations of the type Event are under way; send fewer, or raise `max_detached`"
-        );
-        Self::throttled(OF_ALL, SOON, message)
-    }
-
     fn throttled(reason: &'static str, retry_after: Duration, message: String) -> Self {
         let throttle = Some(Throttle { reason, retry_after });
         let status = StatusCode::TOO_MANY_REQUESTS;
@@ -162,6 +154,7 @@ mod tests {
             ),
             (throttled(ThrottleReason::QueueFull { limit: 1 }), (429, too_many, Some(OF_THE_FUNCTION))),
             (throttled(ThrottleReason::NoSlot), (429, too_many, Some(OF_ALL))),
+            (throttled(ThrottleReason::BrokerFull { events: 1, bytes: 2 }), (429, too_many, Some(OF_ALL))),
             (ErrorKind::TimedOut { phase: Phase::Queue, limit: SOON }, (429, too_many, Some(OF_ALL))),
             (
                 ErrorKind::PayloadTooLarge { what: Payload::Event, limit: 1, size: 2 },

@@ -9,7 +9,6 @@
 mod answer;
 mod crc;
 mod defect;
-mod detached;
 mod events;
 mod fault;
 mod frame;
@@ -32,7 +31,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use self::answer::Sizes;
-use self::detached::Detached;
 use self::guard::Trust;
 use crate::body::Buffers;
 use crate::error::{Error, ErrorKind};
@@ -65,7 +63,6 @@ pub fn service(runtime: &Runtime) -> LambdaService {
         runtime: runtime.clone(),
         trust: Trust::Loopback,
         sizes: Sizes::default(),
-        detached: Detached::with_room(detached::MOST),
         buffers: Arc::new(Buffers::new(256 * MIB)),
         options: ServeOptions::new(),
     }
@@ -74,14 +71,14 @@ pub fn service(runtime: &Runtime) -> LambdaService {
 /// Speaks the Invoke API; a cheap clone.
 ///
 /// It is a [`tower_service::Service`], so it mounts in any HTTP server, and every answer to a request is a response:
-/// it never fails. A client that goes away cancels its invocation, unless that is of the type `Event`.
+/// it never fails. A client that goes away cancels its invocation, unless that is of the type `Event`: those are
+/// submitted as by [`Handler::submit`](crate::Handler::submit).
 #[derive(Clone)]
 #[must_use = "a service answers nothing until it is served or mounted"]
 pub struct LambdaService {
     runtime: Runtime,
     trust: Trust,
     sizes: Sizes,
-    detached: Detached,
     buffers: Arc<Buffers>,
     options: ServeOptions,
 }
@@ -113,19 +110,9 @@ impl LambdaService {
     /// Sets how many bytes of payloads may be kept at once, each until its function has answered or begun to; 256 MiB by
     /// default. One that goes past it is refused.
     ///
-    /// Those of the type `Event` count until they are accepted.
+    /// Those of the type `Event` count until they are accepted; then they are the broker's.
     pub fn max_buffered(mut self, bytes: u64) -> Self {
         self.buffers = Arc::new(Buffers::new(bytes));
-        self
-    }
-
-    /// Sets how many invocations of the type `Event` may be under way; 100 by default, and past that they are refused.
-    ///
-    /// Each has a thread of its own until it ends. They end with the runtime: its shutdown lets them go on for its
-    /// grace, and what has not ended then is cut off and lost. Native handlers find the tokio runtime, if any, that
-    /// polled the request; once that is gone its timers and sockets fail them.
-    pub fn max_detached(mut self, events: usize) -> Self {
-        self.detached = Detached::with_room(events);
         self
     }
 
@@ -209,7 +196,6 @@ impl fmt::Debug for LambdaService {
         f.debug_struct("LambdaService")
             .field("trust", &self.trust)
             .field("sizes", &self.sizes)
-            .field("detached", &self.detached)
             .finish_non_exhaustive()
     }
 }

@@ -39,8 +39,8 @@ pub(super) enum Mode {
     Answer,
     /// With the function's answer as it is produced.
     Stream,
-    /// At once; nobody waits for the function.
-    Detach,
+    /// Once the event is kept; nobody waits for the function.
+    Submit,
     /// With whether it could be invoked; the function does not run.
     DryRun,
 }
@@ -62,7 +62,7 @@ fn mode(operation: Operation, invocation_type: Option<&str>) -> Result<Mode, Fau
     match (operation, invocation_type) {
         (Operation::Invoke, None | Some("RequestResponse")) => Ok(Mode::Answer),
         (Operation::Stream, None | Some("RequestResponse")) => Ok(Mode::Stream),
-        (Operation::Invoke, Some("Event")) => Ok(Mode::Detach),
+        (Operation::Invoke, Some("Event")) => Ok(Mode::Submit),
         (_, Some("DryRun")) => Ok(Mode::DryRun),
         (_, Some(other)) => Err(Fault::invalid_parameter(format!(
             "the invocation type {other:?} is not known here; use RequestResponse, DryRun, or, where nothing is \
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(read(STREAM, &[]).unwrap().mode, Mode::Stream);
         assert_eq!(modes(INVOKE, "RequestResponse"), Some(Mode::Answer));
         assert_eq!(modes(STREAM, "RequestResponse"), Some(Mode::Stream));
-        assert_eq!(modes(INVOKE, "Event"), Some(Mode::Detach));
+        assert_eq!(modes(INVOKE, "Event"), Some(Mode::Submit));
         assert_eq!(modes(STREAM, "Event"), None);
         assert_eq!(
             (modes(INVOKE, "DryRun"), modes(STREAM, "DryRun")),

@@ -2,15 +2,16 @@
 
 mod clients;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fnhost::http::Body;
 use fnhost::http::lambda::{LambdaService, service};
-use fnhost::{Bytes, Context, Event, Function, Response, Runtime};
+use fnhost::testing::ManualClock;
+use fnhost::{Broker, Bytes, Context, Event, Failure, Function, Response, Runtime};
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
-use crate::kit::{COMMAND, Latch, assert_quiet, deploy, native_holding, poll, runtime, says, until};
+use crate::kit::{COMMAND, Latch, assert_quiet, deploy, native_holding, poll, runtime, says, small, until};
 
 /// Requests for one function.
 struct Caller {
@@ -97,17 +98,18 @@ fn what_is_no_operation_is_said_so() {
 }
 
 #[test]
-fn an_event_past_the_bound_is_refused_until_one_ends() {
-    let runtime = runtime();
+fn an_event_is_refused_when_the_broker_is_full() {
+    let runtime = small().broker(Broker::memory().max_events(2)).build().unwrap();
     let latch = Latch::new();
     let handler = deploy(&runtime, native_holding("f", &latch));
-    let caller = Caller::of(&runtime, service(&runtime).max_detached(2));
+    let caller = Caller::new(&runtime);
     assert_eq!([0, 1].map(|_| caller.status(event("f"))), [202, 202]);
     let response = caller.send(event("f"));
     assert_eq!(
         (response.status().as_u16(), &response.headers()["retry-after"]),
         (429, &"1".parse().unwrap())
     );
+    assert_eq!(response.headers()["x-amzn-errortype"], "TooManyRequestsException");
     let body = runtime.block_on(response.into_body().collect()).unwrap().to_bytes();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["Reason"], "ConcurrentInvocationLimitExceeded");
@@ -117,7 +119,36 @@ fn an_event_past_the_bound_is_refused_until_one_ends() {
 }
 
 #[test]
-fn an_event_goes_on_when_the_service_is_gone_and_ends_with_the_runtime() {
+fn an_event_that_failed_is_tried_again_under_the_id_of_its_request() {
+    let clock = ManualClock::at(SystemTime::now());
+    let runtime = small().clock(&clock).build().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let fail_once = move |event: Event, context: Context| {
+        let seen = (context.request_id().to_string(), event.id().to_string(), context.attempt());
+        tell.send(seen).unwrap();
+        async move {
+            match context.attempt() {
+                1 => Err(Failure::new("busy", "later").with_retryable(true)),
+                _ => Ok(Response::new()),
+            }
+        }
+    };
+    deploy(&runtime, Function::native("f", fail_once));
+    let response = Caller::new(&runtime).send(event("f"));
+    assert_eq!(response.status(), 202);
+    let id = response.headers()["x-amzn-requestid"].to_str().unwrap().to_string();
+    assert_eq!(told.recv().unwrap(), (id.clone(), id.clone(), 1));
+    let mut again = None;
+    until("it is tried again", || {
+        clock.advance(Duration::from_secs(1));
+        again = told.try_recv().ok();
+        again.is_some()
+    });
+    assert_eq!(again, Some((id.clone(), id, 2)));
+}
+
+#[test]
+fn an_event_goes_on_when_the_service_is_gone_and_is_cut_off_with_the_runtime() {
     let runtime = runtime();
     let latch = Latch::new();
     deploy(&runtime, native_holding("f", &latch));
@@ -146,8 +177,7 @@ fn an_event_that_is_under_way_may_end_within_the_grace_of_a_shutdown() {
 }
 
 #[test]
-fn a_native_handler_has_the_hosts_timers_when_nobody_waits() {
-    let host = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+fn a_native_handler_has_timers_when_nobody_waits() {
     let runtime = runtime();
     let latch = Latch::new();
     let done = latch.clone();
@@ -159,8 +189,7 @@ fn a_native_handler_has_the_hosts_timers_when_nobody_waits() {
         }
     };
     deploy(&runtime, Function::native("f", handle));
-    let response = host.block_on(service(&runtime).call(event("f"))).unwrap();
-    assert_eq!(response.status(), 202);
+    assert_eq!(Caller::new(&runtime).status(event("f")), 202);
     until("it has slept", || latch.came() == 1);
     latch.open();
 }

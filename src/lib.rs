@@ -75,10 +75,6 @@ mod registry;
 mod cache;
 mod host;
 #[cfg(feature = "cron")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the trigger that follows it is not there yet")
-)]
 mod schedule;
 #[cfg(feature = "http")]
 mod outbound;
@@ -88,6 +84,7 @@ mod delivery;
 mod wasm;
 mod invoke;
 mod function;
+mod trigger;
 mod runtime;
 #[cfg(feature = "http")]
 pub mod http;
@@ -99,7 +96,7 @@ pub use bytes::Bytes;
 pub use crate::admission::Rate;
 pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
-pub use crate::delivery::{Attempt, Death, Retry};
+pub use crate::delivery::{Attempt, Batch, Death, Destination, Retry};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
 pub use crate::filter::Filter;
@@ -111,9 +108,12 @@ pub use crate::limits::Limits;
 pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
     Accepted, Cancellation, DeadLetter, DeadLetters, Deployed, Description, FunctionInfo, Handler, HttpBody,
-    PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats, Submission, Submit,
-    precompile,
+    PrecompileOptions, Queue, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats, Submission, Submit,
+    Topic, precompile,
 };
+#[cfg(feature = "cron")]
+pub use crate::trigger::{Missed, Overlap, ScheduleTrigger};
+pub use crate::trigger::{QueueTrigger, TopicTrigger, Trigger};
 pub use crate::wasm::{Contract, Origin, Snapshot};
 
 #[doc = include_str!("../README.md")]

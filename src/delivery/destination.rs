@@ -1,11 +1,9 @@
 //! Where the outcome of a submitted event goes.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::broker::Draft;
-use crate::context::{Context, RequestId};
+use crate::context::RequestId;
 use crate::delivery::names::{Name, queue_channel};
 use crate::delivery::{Death, Delivery, History, Parcel, channel_of};
 use crate::event::json::data;
@@ -187,9 +185,4 @@ fn given_up(history: &History) -> (Value, Value) {
 
 fn source(parcel: &Parcel) -> String {
     format!("/fnhost/function/{}", parcel.target.split(':').next().unwrap_or_default())
-}
-
-/// Makes the parcel of an event that somebody publishes.
-pub(crate) fn published(event: Event, context: &Context) -> Parcel {
-    Parcel { lineage: Arc::from(context.lineage()), ..Parcel::new(event, "", context) }
 }

@@ -19,6 +19,8 @@ mod parcel;
 mod retry;
 mod settle;
 mod summary;
+#[cfg(feature = "cron")]
+mod timetable;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -37,9 +39,7 @@ use tokio::task::AbortHandle;
 pub use self::batch::Batch;
 pub(crate) use self::courier::channel_of;
 pub use self::destination::Destination;
-pub(crate) use self::destination::published;
 pub(crate) use self::feed::Feed;
-use self::feed::Feeder;
 use self::hands::Hands;
 pub use self::history::Attempt;
 pub(crate) use self::history::History;
@@ -48,6 +48,12 @@ pub(crate) use self::names::{Name, queue_channel, subscription_channel};
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
 pub(crate) use self::summary::Summary;
+#[cfg(feature = "cron")]
+use self::timetable::Ticker;
+#[cfg(feature = "cron")]
+pub(crate) use self::timetable::Timetable;
+#[cfg(feature = "cron")]
+pub use self::timetable::{Missed, Overlap};
 pub(crate) use self::topic::Topics;
 use crate::broker::{Channel, Store};
 use crate::context::Context;
@@ -98,6 +104,8 @@ struct Posts {
     taken: HashMap<Channel, AbortHandle>,
     /// The channels whose messages come by triggers.
     feeds: HashMap<Channel, Arc<Feed>>,
+    /// What submits events by itself, by name.
+    tickers: HashMap<String, AbortHandle>,
 }
 
 /// Delivers what is kept.
@@ -185,6 +193,25 @@ impl Delivery {
         }
     }
 
+    /// Submits an event at each tick from now on, until the name is removed.
+    #[cfg(feature = "cron")]
+    pub(crate) fn add_timetable(&self, table: Timetable) {
+        let Some(delivery) = self.me.upgrade() else { return };
+        let mut posts = self.posts.lock();
+        let name = table.name.clone();
+        if let Some(ticker) = self.spawn(Ticker { delivery, table }.run()).filter(|_| !self.is_stopped()) {
+            posts.tickers.insert(name, ticker);
+        }
+    }
+
+    /// Ends what submits events by itself.
+    #[cfg(feature = "cron")]
+    pub(crate) fn remove_timetable(&self, name: &str) {
+        if let Some(ticker) = self.posts.lock().tickers.remove(name) {
+            ticker.abort();
+        }
+    }
+
     fn host(&self) -> Option<Arc<dyn Host>> {
         self.host.upgrade()
     }
@@ -209,8 +236,9 @@ impl Delivery {
     /// Takes no more events to be delivered; what is under way goes on.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, SeqCst);
-        let posts = std::mem::take(&mut self.posts.lock().taken);
-        posts.values().for_each(AbortHandle::abort);
+        let mut posts = self.posts.lock();
+        posts.taken.drain().for_each(|(_, post)| post.abort());
+        posts.tickers.drain().for_each(|(_, ticker)| ticker.abort());
     }
 
     /// Waits until what is under way has ended, but only so long; then makes safe what became of it.

@@ -1,5 +1,11 @@
 //! Delivery over the store in memory, with a host of closures and a clock that is moved by hand.
 
+mod batches;
+mod outcomes;
+#[cfg(feature = "cron")]
+mod ticks;
+mod topics;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -104,7 +110,7 @@ impl Bench {
             if let Some(found) = self.store.state(id).await.unwrap().and_then(&wanted) {
                 return found;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
 
@@ -118,7 +124,7 @@ impl Bench {
                 }
                 _ => {}
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
 }
@@ -216,7 +222,7 @@ fn a_retry_succeeds_and_is_done() {
                 Some(State::Waiting { due, .. }) => bench.clock.advance(due.since(bench.delivery.wall.now())),
                 _ => {}
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     });
 }

@@ -94,6 +94,9 @@ pub use bytes::Bytes;
 
 #[cfg(feature = "http")]
 pub use crate::admission::Rate;
+#[cfg(feature = "embedded")]
+#[doc(hidden)]
+pub use crate::broker::Probe;
 pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
 pub use crate::delivery::{Attempt, Batch, Death, Destination, Retry};

@@ -1,10 +1,16 @@
 //! Which broker a runtime has.
 
+#[cfg(feature = "embedded")]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "embedded")]
+use crate::broker::embedded::{Embedded, Probe};
 use crate::broker::{Bounds, Memory, Store};
 use crate::error::Error;
+#[cfg(feature = "embedded")]
+use crate::error::ErrorKind;
 use crate::wall::Wall;
 
 /// Where a runtime keeps submitted events until they are done.
@@ -25,6 +31,11 @@ pub struct Broker {
 #[derive(Clone, Debug)]
 enum Kind {
     Memory,
+    #[cfg(feature = "embedded")]
+    Embedded {
+        folder: PathBuf,
+        probe: Probe,
+    },
 }
 
 impl Broker {
@@ -32,6 +43,36 @@ impl Broker {
     pub fn memory() -> Self {
         let bounds = Bounds { events: 100_000, bytes: 256 << 20, ..Bounds::default() };
         Self { kind: Kind::Memory, bounds }
+    }
+
+    /// Keeps events in a folder of this machine: what was submitted is on disk, and there again after a crash.
+    ///
+    /// The folder is made if it is not there, for this user alone. It belongs to one runtime at a time: while one has it, any
+    /// other, in this process or another, gets an error. Submissions that come together are made safe together.
+    ///
+    /// ```
+    /// use fnhost::{Broker, Runtime};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("fnhost-doc-broker-{}", std::process::id()));
+    /// let runtime = Runtime::builder().broker(Broker::embedded(&folder)).build()?;
+    /// # drop(runtime);
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    #[cfg(feature = "embedded")]
+    pub fn embedded(folder: impl Into<PathBuf>) -> Self {
+        let kind = Kind::Embedded { folder: folder.into(), probe: Probe::default() };
+        Self { kind, bounds: Bounds::default() }
+    }
+
+    /// Watches the disk of an embedded broker; for measurements.
+    #[cfg(feature = "embedded")]
+    #[doc(hidden)]
+    pub fn probe(mut self, watching: &Probe) -> Self {
+        if let Kind::Embedded { probe, .. } = &mut self.kind {
+            *probe = watching.clone();
+        }
+        self
     }
 
     /// Sets how many events it keeps, dead letters too; 100,000 in memory, a million elsewhere unless set.
@@ -60,6 +101,11 @@ impl Broker {
         }
         match self.kind {
             Kind::Memory => Ok(Memory::new(wall, self.bounds)),
+            #[cfg(feature = "embedded")]
+            Kind::Embedded { folder, probe } => match Embedded::open(&folder, wall, self.bounds, probe) {
+                Ok(store) => Ok(store),
+                Err(reason) => Err(ErrorKind::Broker { reason }.into()),
+            },
         }
     }
 }

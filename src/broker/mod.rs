@@ -11,6 +11,8 @@
 mod choice;
 #[cfg(test)]
 mod conformance;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod lease;
 mod memory;
 
@@ -22,8 +24,12 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub use self::choice::Broker;
+#[cfg(feature = "embedded")]
+pub use self::embedded::Probe;
 pub(crate) use self::lease::{Lease, Token};
 pub(crate) use self::memory::Memory;
+#[cfg(feature = "embedded")]
+pub(crate) use self::memory::Values;
 use crate::error::{Error, ErrorKind, ThrottleReason};
 use crate::wall::Moment;
 

@@ -89,6 +89,8 @@ pub use bytes::Bytes;
 
 #[cfg(feature = "http")]
 pub use crate::admission::Rate;
+#[cfg(feature = "nats")]
+pub use crate::broker::Nats;
 pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
 pub use crate::delivery::{Attempt, Death, Retry};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "nats")]
+use crate::broker::nats::{Cluster, Nats};
 use crate::broker::{Bounds, Memory, Store};
 use crate::error::Error;
 use crate::wall::Wall;
@@ -25,6 +27,8 @@ pub struct Broker {
 #[derive(Clone, Debug)]
 enum Kind {
     Memory,
+    #[cfg(feature = "nats")]
+    Nats(Nats),
 }
 
 impl Broker {
@@ -32,6 +36,22 @@ impl Broker {
     pub fn memory() -> Self {
         let bounds = Bounds { events: 100_000, bytes: 256 << 20, ..Bounds::default() };
         Self { kind: Kind::Memory, bounds }
+    }
+
+    /// Keeps events on NATS servers with JetStream, shared with every runtime that is given the same.
+    ///
+    /// Building the runtime connects to them, and fails if they do not answer; later it connects again by itself. The
+    /// bounds are looked at by each runtime on its own, so several may pass them together by a little.
+    ///
+    /// ```no_run
+    /// use fnhost::{Broker, Runtime};
+    ///
+    /// let runtime = Runtime::builder().broker(Broker::nats("nats://127.0.0.1:4222")).build()?;
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    #[cfg(feature = "nats")]
+    pub fn nats(servers: impl Into<Nats>) -> Self {
+        Self { kind: Kind::Nats(servers.into()), bounds: Bounds::default() }
     }
 
     /// Sets how many events it keeps, dead letters too; 100,000 in memory, a million elsewhere unless set.
@@ -60,6 +80,8 @@ impl Broker {
         }
         match self.kind {
             Kind::Memory => Ok(Memory::new(wall, self.bounds)),
+            #[cfg(feature = "nats")]
+            Kind::Nats(servers) => Ok(Cluster::open(servers, self.bounds, wall)?),
         }
     }
 }

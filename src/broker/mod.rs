@@ -13,6 +13,8 @@ mod choice;
 mod conformance;
 mod lease;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use futures_util::future::BoxFuture;
 pub use self::choice::Broker;
 pub(crate) use self::lease::{Lease, Token};
 pub(crate) use self::memory::Memory;
+#[cfg(feature = "nats")]
+pub use self::nats::Nats;
 use crate::error::{Error, ErrorKind, ThrottleReason};
 use crate::wall::Moment;
 

@@ -94,6 +94,8 @@ pub use bytes::Bytes;
 
 #[cfg(feature = "http")]
 pub use crate::admission::Rate;
+#[cfg(feature = "nats")]
+pub use crate::broker::Nats;
 #[cfg(feature = "embedded")]
 #[doc(hidden)]
 pub use crate::broker::Probe;

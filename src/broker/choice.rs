@@ -7,6 +7,8 @@ use std::time::Duration;
 
 #[cfg(feature = "embedded")]
 use crate::broker::embedded::{Embedded, Probe};
+#[cfg(feature = "nats")]
+use crate::broker::nats::{Cluster, Nats};
 use crate::broker::{Bounds, Memory, Store};
 use crate::error::Error;
 #[cfg(feature = "embedded")]
@@ -36,6 +38,8 @@ enum Kind {
         folder: PathBuf,
         probe: Probe,
     },
+    #[cfg(feature = "nats")]
+    Nats(Nats),
 }
 
 impl Broker {
@@ -75,6 +79,22 @@ impl Broker {
         self
     }
 
+    /// Keeps events on NATS servers with JetStream, shared with every runtime that is given the same.
+    ///
+    /// Building the runtime connects to them, and fails if they do not answer; later it connects again by itself. The
+    /// bounds are looked at by each runtime on its own, so several may pass them together by a little.
+    ///
+    /// ```no_run
+    /// use fnhost::{Broker, Runtime};
+    ///
+    /// let runtime = Runtime::builder().broker(Broker::nats("nats://127.0.0.1:4222")).build()?;
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    #[cfg(feature = "nats")]
+    pub fn nats(servers: impl Into<Nats>) -> Self {
+        Self { kind: Kind::Nats(servers.into()), bounds: Bounds::default() }
+    }
+
     /// Sets how many events it keeps, dead letters too; 100,000 in memory, a million elsewhere unless set.
     pub fn max_events(mut self, events: u64) -> Self {
         self.bounds.events = events;
@@ -106,6 +126,8 @@ impl Broker {
                 Ok(store) => Ok(store),
                 Err(reason) => Err(ErrorKind::Broker { reason }.into()),
             },
+            #[cfg(feature = "nats")]
+            Kind::Nats(servers) => Ok(Cluster::open(servers, self.bounds, wall)?),
         }
     }
 }

@@ -15,6 +15,8 @@ mod conformance;
 mod embedded;
 mod lease;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub(crate) use self::lease::{Lease, Token};
 pub(crate) use self::memory::Memory;
 #[cfg(feature = "embedded")]
 pub(crate) use self::memory::Values;
+#[cfg(feature = "nats")]
+pub use self::nats::Nats;
 use crate::error::{Error, ErrorKind, ThrottleReason};
 use crate::wall::Moment;
 

@@ -120,6 +120,12 @@ impl Line {
         self.edge = Edge::Behind((0, 0));
     }
 
+    /// Returns how many messages the window holds.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.window.len()
+    }
+
     pub(super) fn count_waiting(&mut self, stand: Stand) {
         self.counts.waiting += 1;
         self.counts.retrying += u64::from(stand.attempt > 0);

@@ -58,7 +58,7 @@ impl Arrived {
         let info = message.info().ok()?;
         let (sequence, delivered, put) = (info.stream_sequence, info.delivered, moment(info.published));
         let key: Arc<str> = message.subject.rsplit('.').next()?.into();
-        let (message, _) = message.split();
+        let message = message.message;
         let mut place = Place { sequence, number: sequence, channel: channel.clone(), lane, key };
         if let Some(number) = header(message.headers.as_ref(), NUMBER) {
             place.number = number.parse().ok()?;

@@ -1,6 +1,10 @@
 //! Against a real server.
 
+mod crew;
+mod once;
+mod restarts;
 mod server;
+mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -18,6 +18,7 @@ mod names;
 mod parcel;
 mod retry;
 mod settle;
+mod stream;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -44,9 +45,12 @@ use self::hands::Hands;
 pub use self::history::Attempt;
 pub(crate) use self::history::History;
 pub(crate) use self::load::Load;
-pub(crate) use self::names::{Name, queue_channel, subscription_channel};
+pub(crate) use self::names::{Name, queue_channel, stream_key, subscription_channel};
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
+pub(crate) use self::stream::{Consumer, Journal};
+use self::stream::{Consumers, Upkeep};
+pub use self::stream::{EventStreamOptions, Position, StreamTrigger};
 pub(crate) use self::summary::Summary;
 pub(crate) use self::topic::Topics;
 use crate::broker::{Channel, Store};
@@ -109,6 +113,8 @@ pub(crate) struct Delivery {
     host: Weak<dyn Host>,
     hands: Hands,
     posts: Mutex<Posts>,
+    consumers: Consumers,
+    upkeep: Upkeep,
     /// Everything that is delivered right now.
     load: Arc<Load>,
     room: Arc<Semaphore>,
@@ -131,6 +137,8 @@ impl Delivery {
             host,
             hands: Hands::new(threads),
             posts: Mutex::default(),
+            consumers: Consumers::default(),
+            upkeep: Upkeep::default(),
             load: Arc::default(),
             room: Arc::new(Semaphore::new(most)),
             stopped: AtomicBool::new(false),
@@ -159,6 +167,7 @@ impl Delivery {
             fed.map(|feed| feed.channel.clone()).collect()
         };
         feeds.iter().for_each(|channel| self.serve(channel));
+        self.serve_streams();
     }
 
     /// Brings the messages of a channel to a function from now on; false if another feed does.
@@ -211,6 +220,7 @@ impl Delivery {
         self.stopped.store(true, SeqCst);
         let posts = std::mem::take(&mut self.posts.lock().taken);
         posts.values().for_each(AbortHandle::abort);
+        self.stop_streams();
     }
 
     /// Waits until what is under way has ended, but only so long; then makes safe what became of it.

@@ -9,6 +9,7 @@ mod http;
 mod info;
 mod letters;
 mod precompile;
+mod stream;
 mod submission;
 mod submit;
 
@@ -23,6 +24,7 @@ pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
 pub use self::letters::{DeadLetter, DeadLetters};
 pub use self::precompile::{PrecompileOptions, precompile};
+pub use self::stream::{Appended, EventStream};
 pub use self::submission::{Cancellation, Submission};
 pub use self::submit::{Accepted, Submit};
 #[cfg(feature = "http")]

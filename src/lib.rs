@@ -99,7 +99,9 @@ pub use bytes::Bytes;
 pub use crate::admission::Rate;
 pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
-pub use crate::delivery::{Attempt, Death, Retry};
+pub use crate::delivery::{
+    Attempt, Batch, Death, Destination, EventStreamOptions, Position, Retry, StreamTrigger,
+};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
 pub use crate::filter::Filter;
@@ -110,9 +112,9 @@ pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
-    Accepted, Cancellation, DeadLetter, DeadLetters, Deployed, Description, FunctionInfo, Handler, HttpBody,
-    PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats, Submission, Submit,
-    precompile,
+    Accepted, Appended, Cancellation, DeadLetter, DeadLetters, Deployed, Description, EventStream,
+    FunctionInfo, Handler, HttpBody, PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats, Shutdown,
+    Stats, Submission, Submit, precompile,
 };
 pub use crate::wasm::{Contract, Origin, Snapshot};
 

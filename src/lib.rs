@@ -101,7 +101,9 @@ pub use crate::broker::Nats;
 pub use crate::broker::Probe;
 pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
-pub use crate::delivery::{Attempt, Batch, Death, Destination, Retry};
+pub use crate::delivery::{
+    Attempt, Batch, Death, Destination, EventStreamOptions, Position, Retry, StreamTrigger,
+};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
 pub use crate::filter::Filter;
@@ -112,9 +114,9 @@ pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
-    Accepted, Cancellation, DeadLetter, DeadLetters, Deployed, Description, FunctionInfo, Handler, HttpBody,
-    PrecompileOptions, Queue, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats, Submission, Submit,
-    Topic, precompile,
+    Accepted, Appended, Cancellation, DeadLetter, DeadLetters, Deployed, Description, EventStream,
+    FunctionInfo, Handler, HttpBody, PrecompileOptions, Queue, Runtime, RuntimeBuilder, RuntimeStats, Shutdown,
+    Stats, Submission, Submit, Topic, precompile,
 };
 #[cfg(feature = "cron")]
 pub use crate::trigger::{Missed, Overlap, ScheduleTrigger};

@@ -12,7 +12,7 @@ use crate::wall::Moment;
 
 /// The types of events that destinations get.
 const SUCCESS: &str = "fnhost.invocation.success";
-const FAILURE: &str = "fnhost.invocation.failure";
+pub(super) const FAILURE: &str = "fnhost.invocation.failure";
 
 /// Where the outcome of a submitted event goes: another function, a queue, a topic.
 ///
@@ -65,6 +65,11 @@ impl Destination {
         self
     }
 
+    /// Tells whether it gets the answer, or the event, in place of the record.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         match &self.place {
             Place::Function(target) => {
@@ -109,6 +114,12 @@ impl Delivery {
             attributes: Vec::new(),
             lineage: parcel.onwards(),
         };
+        self.send_to(&destination.place, sent)
+    }
+
+    /// Makes the messages that bring an event to a place.
+    pub(super) fn send_to(&self, place: &Place, sent: Parcel) -> Vec<Draft> {
+        let now = self.wall.now();
         let draft = |channel, parcel: &Parcel| Draft {
             channel,
             payload: parcel.encode(),
@@ -116,7 +127,7 @@ impl Delivery {
             due: now,
             once: None,
         };
-        match &destination.place {
+        match place {
             Place::Function(target) => {
                 let name = target.split(':').next().unwrap_or_default();
                 vec![draft(channel_of(name), &Parcel { target: target.clone(), ..sent })]
@@ -173,7 +184,7 @@ fn answered(response: &Response) -> (Value, Value) {
     (context, data(response.bytes(), response.content_type()).1)
 }
 
-fn given_up(history: &History) -> (Value, Value) {
+pub(super) fn given_up(history: &History) -> (Value, Value) {
     match history.last_message() {
         Some((kind, message)) => (
             json!({ "statusCode": 200, "functionError": kind }),

@@ -18,6 +18,7 @@ mod names;
 mod parcel;
 mod retry;
 mod settle;
+mod stream;
 mod summary;
 #[cfg(feature = "cron")]
 mod timetable;
@@ -44,9 +45,12 @@ use self::hands::Hands;
 pub use self::history::Attempt;
 pub(crate) use self::history::History;
 pub(crate) use self::load::Load;
-pub(crate) use self::names::{Name, queue_channel, subscription_channel};
+pub(crate) use self::names::{Name, queue_channel, stream_key, subscription_channel};
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
+pub(crate) use self::stream::{Consumer, Journal};
+use self::stream::{Consumers, Upkeep};
+pub use self::stream::{EventStreamOptions, Position, StreamTrigger};
 pub(crate) use self::summary::Summary;
 #[cfg(feature = "cron")]
 use self::timetable::Ticker;
@@ -117,6 +121,8 @@ pub(crate) struct Delivery {
     host: Weak<dyn Host>,
     hands: Hands,
     posts: Mutex<Posts>,
+    consumers: Consumers,
+    upkeep: Upkeep,
     /// Everything that is delivered right now.
     load: Arc<Load>,
     room: Arc<Semaphore>,
@@ -139,6 +145,8 @@ impl Delivery {
             host,
             hands: Hands::new(threads),
             posts: Mutex::default(),
+            consumers: Consumers::default(),
+            upkeep: Upkeep::default(),
             load: Arc::default(),
             room: Arc::new(Semaphore::new(most)),
             stopped: AtomicBool::new(false),
@@ -167,6 +175,7 @@ impl Delivery {
             fed.map(|feed| feed.channel.clone()).collect()
         };
         feeds.iter().for_each(|channel| self.serve(channel));
+        self.serve_streams();
     }
 
     /// Brings the messages of a channel to a function from now on; false if another feed does.
@@ -239,6 +248,8 @@ impl Delivery {
         let mut posts = self.posts.lock();
         posts.taken.drain().for_each(|(_, post)| post.abort());
         posts.tickers.drain().for_each(|(_, ticker)| ticker.abort());
+        drop(posts);
+        self.stop_streams();
     }
 
     /// Waits until what is under way has ended, but only so long; then makes safe what became of it.

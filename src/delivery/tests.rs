@@ -22,13 +22,13 @@ use crate::error::{Error, ErrorKind, Failure, ThrottleReason};
 use crate::event::{Event, Response};
 use crate::wall::{ManualClock, Wall};
 
-type Answer = Result<Response, ErrorKind>;
-type Handler = Arc<dyn Fn(Event, Context) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(super) type Answer = Result<Response, ErrorKind>;
+pub(super) type Handler = Arc<dyn Fn(Event, Context) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// Serves events with closures.
 #[derive(Default)]
-struct Fake {
-    handlers: Mutex<HashMap<String, (Handler, Arc<Policy>)>>,
+pub(super) struct Fake {
+    pub(super) handlers: Mutex<HashMap<String, (Handler, Arc<Policy>)>>,
 }
 
 impl Host for Fake {
@@ -141,11 +141,11 @@ fn policy(retry: Retry) -> Policy {
     Policy { retry, concurrency: 4, ..Policy::default() }
 }
 
-fn trapped() -> Answer {
+pub(super) fn trapped() -> Answer {
     Err(ErrorKind::Trapped { message: "unreachable".into(), backtrace: Vec::new() })
 }
 
-fn throttled() -> Answer {
+pub(super) fn throttled() -> Answer {
     let reason = ThrottleReason::QueueFull { limit: 1 };
     Err(ErrorKind::Throttled { reason, retry_after: Duration::from_secs(1) })
 }

@@ -75,10 +75,6 @@ mod registry;
 mod cache;
 mod host;
 #[cfg(feature = "cron")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the trigger that follows it is not there yet")
-)]
 mod schedule;
 #[cfg(feature = "http")]
 mod outbound;
@@ -88,6 +84,7 @@ mod delivery;
 mod wasm;
 mod invoke;
 mod function;
+mod trigger;
 mod runtime;
 #[cfg(feature = "http")]
 pub mod http;
@@ -97,11 +94,18 @@ pub use bytes::Bytes;
 
 #[cfg(feature = "http")]
 pub use crate::admission::Rate;
+#[cfg(feature = "nats")]
+pub use crate::broker::Nats;
+#[cfg(feature = "embedded")]
+#[doc(hidden)]
+pub use crate::broker::Probe;
 pub use crate::broker::{Broker, SubmissionId};
 pub use crate::context::{Context, RequestId};
 #[cfg(feature = "http")]
 pub use crate::delivery::Webhook;
-pub use crate::delivery::{Attempt, Batch, Death, DeliveryStats, Destination, Retry};
+pub use crate::delivery::{
+    Attempt, Batch, Death, DeliveryStats, Destination, EventStreamOptions, Position, Retry, StreamTrigger,
+};
 pub use crate::error::{Error, ErrorKind, Failure, MemoryScope, Payload, Phase, ThrottleReason};
 pub use crate::event::{Event, Extension, Response};
 pub use crate::filter::Filter;
@@ -112,10 +116,13 @@ pub use crate::invoke::ResponseStream;
 pub use crate::limits::Limits;
 pub use crate::report::{OutboundUse, Outcome, Report, Start};
 pub use crate::runtime::{
-    Accepted, Backlog, Backlogs, Cancellation, DeadLetter, DeadLetters, Deployed, Description, FunctionInfo,
-    Handler, HttpBody, PrecompileOptions, Runtime, RuntimeBuilder, RuntimeStats, Shutdown, Stats, Submission,
-    Submit, precompile,
+    Accepted, Appended, Backlog, Backlogs, Cancellation, DeadLetter, DeadLetters, Deployed, Description,
+    EventStream, FunctionInfo, Handler, HttpBody, PrecompileOptions, Queue, Runtime, RuntimeBuilder,
+    RuntimeStats, Shutdown, Stats, Submission, Submit, Topic, precompile,
 };
+#[cfg(feature = "cron")]
+pub use crate::trigger::{Missed, Overlap, ScheduleTrigger};
+pub use crate::trigger::{QueueTrigger, TopicTrigger, Trigger};
 pub use crate::wasm::{Contract, Origin, Snapshot};
 
 #[doc = include_str!("../README.md")]

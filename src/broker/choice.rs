@@ -1,10 +1,18 @@
 //! Which broker a runtime has.
 
+#[cfg(feature = "embedded")]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "embedded")]
+use crate::broker::embedded::{Embedded, Probe};
+#[cfg(feature = "nats")]
+use crate::broker::nats::{Cluster, Nats};
 use crate::broker::{Bounds, Memory, Store};
 use crate::error::Error;
+#[cfg(feature = "embedded")]
+use crate::error::ErrorKind;
 use crate::wall::Wall;
 
 /// Where a runtime keeps submitted events until they are done.
@@ -25,6 +33,13 @@ pub struct Broker {
 #[derive(Clone, Debug)]
 enum Kind {
     Memory,
+    #[cfg(feature = "embedded")]
+    Embedded {
+        folder: PathBuf,
+        probe: Probe,
+    },
+    #[cfg(feature = "nats")]
+    Nats(Nats),
 }
 
 impl Broker {
@@ -32,6 +47,52 @@ impl Broker {
     pub fn memory() -> Self {
         let bounds = Bounds { events: 100_000, bytes: 256 << 20, ..Bounds::default() };
         Self { kind: Kind::Memory, bounds }
+    }
+
+    /// Keeps events in a folder of this machine: what was submitted is on disk, and there again after a crash.
+    ///
+    /// The folder is made if it is not there, for this user alone. It belongs to one runtime at a time: while one has it, any
+    /// other, in this process or another, gets an error. Submissions that come together are made safe together.
+    ///
+    /// ```
+    /// use fnhost::{Broker, Runtime};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("fnhost-doc-broker-{}", std::process::id()));
+    /// let runtime = Runtime::builder().broker(Broker::embedded(&folder)).build()?;
+    /// # drop(runtime);
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    #[cfg(feature = "embedded")]
+    pub fn embedded(folder: impl Into<PathBuf>) -> Self {
+        let kind = Kind::Embedded { folder: folder.into(), probe: Probe::default() };
+        Self { kind, bounds: Bounds::default() }
+    }
+
+    /// Watches the disk of an embedded broker; for measurements.
+    #[cfg(feature = "embedded")]
+    #[doc(hidden)]
+    pub fn probe(mut self, watching: &Probe) -> Self {
+        if let Kind::Embedded { probe, .. } = &mut self.kind {
+            *probe = watching.clone();
+        }
+        self
+    }
+
+    /// Keeps events on NATS servers with JetStream, shared with every runtime that is given the same.
+    ///
+    /// Building the runtime connects to them, and fails if they do not answer; later it connects again by itself. The
+    /// bounds are looked at by each runtime on its own, so several may pass them together by a little.
+    ///
+    /// ```no_run
+    /// use fnhost::{Broker, Runtime};
+    ///
+    /// let runtime = Runtime::builder().broker(Broker::nats("nats://127.0.0.1:4222")).build()?;
+    /// # Ok::<(), fnhost::Error>(())
+    /// ```
+    #[cfg(feature = "nats")]
+    pub fn nats(servers: impl Into<Nats>) -> Self {
+        Self { kind: Kind::Nats(servers.into()), bounds: Bounds::default() }
     }
 
     /// Sets how many events it keeps, dead letters too; 100,000 in memory, a million elsewhere unless set.
@@ -60,6 +121,13 @@ impl Broker {
         }
         match self.kind {
             Kind::Memory => Ok(Memory::new(wall, self.bounds)),
+            #[cfg(feature = "embedded")]
+            Kind::Embedded { folder, probe } => match Embedded::open(&folder, wall, self.bounds, probe) {
+                Ok(store) => Ok(store),
+                Err(reason) => Err(ErrorKind::Broker { reason }.into()),
+            },
+            #[cfg(feature = "nats")]
+            Kind::Nats(servers) => Ok(Cluster::open(servers, self.bounds, wall)?),
         }
     }
 }

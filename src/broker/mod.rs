@@ -11,8 +11,12 @@
 mod choice;
 #[cfg(test)]
 mod conformance;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod lease;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,8 +26,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub use self::choice::Broker;
+#[cfg(feature = "embedded")]
+pub use self::embedded::Probe;
 pub(crate) use self::lease::{Lease, Token};
 pub(crate) use self::memory::Memory;
+#[cfg(feature = "embedded")]
+pub(crate) use self::memory::Values;
+#[cfg(feature = "nats")]
+pub use self::nats::Nats;
 use crate::error::{Error, ErrorKind, ThrottleReason};
 use crate::wall::Moment;
 

@@ -105,14 +105,18 @@ impl Body {
 
     /// Adds an event, unless the body would be too large; the first one always fits.
     pub(crate) fn add(&mut self, event: &Event) -> bool {
-        let json = serde_json::to_vec(event).expect("a kept event was checked");
+        self.add_json(&serde_json::to_vec(event).expect("a kept event was checked"))
+    }
+
+    /// Adds an event that was written before, unless the body would be too large; the first one always fits.
+    pub(crate) fn add_json(&mut self, json: &[u8]) -> bool {
         if self.events > 0 && self.bytes.len() + json.len() + 2 > self.most {
             return false;
         }
         if self.events > 0 {
             self.bytes.put_u8(b',');
         }
-        self.bytes.put_slice(&json);
+        self.bytes.put_slice(json);
         self.events += 1;
         true
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Response;
 
 /// How long a chain of events may be.
-const MOST_LINEAGE: usize = 16;
+pub(super) const MOST_LINEAGE: usize = 16;
 
 /// What becomes of a message, and what follows from it.
 pub(super) struct Ending {
@@ -124,6 +124,6 @@ impl Delivery {
 }
 
 /// Tells whether the runtime ends, which is no fault of the event's.
-fn is_end(error: &Error) -> bool {
+pub(super) fn is_end(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::ShuttingDown | ErrorKind::Cancelled)
 }

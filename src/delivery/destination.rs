@@ -1,11 +1,9 @@
 //! Where the outcome of a submitted event goes.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::broker::Draft;
-use crate::context::{Context, RequestId};
+use crate::context::RequestId;
 use crate::delivery::names::{Name, queue_channel};
 #[cfg(feature = "http")]
 use crate::delivery::webhook::Hook;
@@ -16,7 +14,7 @@ use crate::wall::Moment;
 
 /// The types of events that destinations get.
 const SUCCESS: &str = "fnhost.invocation.success";
-const FAILURE: &str = "fnhost.invocation.failure";
+pub(super) const FAILURE: &str = "fnhost.invocation.failure";
 
 /// Where the outcome of a submitted event goes: another function, a queue, a topic, a webhook.
 ///
@@ -71,6 +69,11 @@ impl Destination {
         self
     }
 
+    /// Tells whether it gets the answer, or the event, in place of the record.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         match &self.place {
             Place::Function(target) => {
@@ -117,6 +120,17 @@ impl Delivery {
             attributes: Vec::new(),
             lineage: parcel.onwards(),
         };
+        let function = parcel.target.split(':').next().unwrap_or_default();
+        let is_success = matches!(outcome, Outcome::Answered { .. });
+        self.send_to(destination, (function, is_success), sent)
+    }
+
+    /// Makes the messages that bring an event to a destination of a function, for what succeeded or what did not.
+    pub(super) fn send_to(&self, destination: &Destination, owner: (&str, bool), sent: Parcel) -> Vec<Draft> {
+        // Only webhooks are looked up in their owner again.
+        #[cfg(not(feature = "http"))]
+        let _ = owner;
+        let now = self.wall.now();
         let draft = |channel, parcel: &Parcel| Draft {
             channel,
             payload: parcel.encode(),
@@ -133,7 +147,7 @@ impl Delivery {
             Place::Topic(name) => self.topics.drafts(name, &sent, now),
             #[cfg(feature = "http")]
             Place::Webhook(hook) => {
-                let (channel, sent) = self.address(hook, destination.plain, (parcel, outcome), sent);
+                let (channel, sent) = self.address(hook, destination.plain, owner, sent);
                 vec![draft(channel, &sent)]
             }
         }
@@ -186,7 +200,7 @@ fn answered(response: &Response) -> (Value, Value) {
     (context, data(response.bytes(), response.content_type()).1)
 }
 
-fn given_up(history: &History) -> (Value, Value) {
+pub(super) fn given_up(history: &History) -> (Value, Value) {
     match history.last_message() {
         Some((kind, message)) => (
             json!({ "statusCode": 200, "functionError": kind }),
@@ -198,9 +212,4 @@ fn given_up(history: &History) -> (Value, Value) {
 
 fn source(parcel: &Parcel) -> String {
     format!("/fnhost/function/{}", parcel.target.split(':').next().unwrap_or_default())
-}
-
-/// Makes the parcel of an event that somebody publishes.
-pub(crate) fn published(event: Event, context: &Context) -> Parcel {
-    Parcel { lineage: Arc::from(context.lineage()), ..Parcel::new(event, "", context) }
 }

@@ -18,8 +18,11 @@ mod names;
 mod parcel;
 mod retry;
 mod settle;
+mod stream;
 mod summary;
 mod tally;
+#[cfg(feature = "cron")]
+mod timetable;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -40,21 +43,28 @@ use tokio::task::AbortHandle;
 pub use self::batch::Batch;
 pub(crate) use self::courier::channel_of;
 pub use self::destination::Destination;
-pub(crate) use self::destination::published;
 pub(crate) use self::feed::Feed;
-use self::feed::Feeder;
 use self::hands::Hands;
 pub use self::history::Attempt;
 pub(crate) use self::history::History;
 pub(crate) use self::load::Load;
 #[cfg(feature = "http")]
 pub(crate) use self::names::webhook_channel;
-pub(crate) use self::names::{Name, queue_channel, subscription_channel};
+pub(crate) use self::names::{Name, queue_channel, stream_key, subscription_channel};
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
+pub(crate) use self::stream::{Consumer, Journal};
+use self::stream::{Consumers, Upkeep};
+pub use self::stream::{EventStreamOptions, Position, StreamTrigger};
 pub(crate) use self::summary::Summary;
 pub use self::tally::DeliveryStats;
 use self::tally::Tally;
+#[cfg(feature = "cron")]
+use self::timetable::Ticker;
+#[cfg(feature = "cron")]
+pub(crate) use self::timetable::Timetable;
+#[cfg(feature = "cron")]
+pub use self::timetable::{Missed, Overlap};
 pub(crate) use self::topic::Topics;
 #[cfg(feature = "http")]
 pub use self::webhook::Webhook;
@@ -107,6 +117,8 @@ struct Posts {
     taken: HashMap<Channel, AbortHandle>,
     /// The channels whose messages come by triggers.
     feeds: HashMap<Channel, Arc<Feed>>,
+    /// What submits events by itself, by name.
+    tickers: HashMap<String, AbortHandle>,
 }
 
 /// Delivers what is kept.
@@ -118,6 +130,8 @@ pub(crate) struct Delivery {
     host: Weak<dyn Host>,
     hands: Hands,
     posts: Mutex<Posts>,
+    consumers: Consumers,
+    upkeep: Upkeep,
     /// Everything that is delivered right now.
     load: Arc<Load>,
     tally: Tally,
@@ -141,6 +155,8 @@ impl Delivery {
             host,
             hands: Hands::new(threads),
             posts: Mutex::default(),
+            consumers: Consumers::default(),
+            upkeep: Upkeep::default(),
             load: Arc::default(),
             tally: Tally::default(),
             room: Arc::new(Semaphore::new(most)),
@@ -172,6 +188,7 @@ impl Delivery {
             fed.map(|feed| feed.channel.clone()).collect()
         };
         feeds.iter().for_each(|channel| self.serve(channel));
+        self.serve_streams();
     }
 
     /// Brings the messages of a channel to a function from now on; false if another feed does.
@@ -195,6 +212,25 @@ impl Delivery {
             && let Some(post) = posts.taken.remove(channel)
         {
             post.abort();
+        }
+    }
+
+    /// Submits an event at each tick from now on, until the name is removed.
+    #[cfg(feature = "cron")]
+    pub(crate) fn add_timetable(&self, table: Timetable) {
+        let Some(delivery) = self.me.upgrade() else { return };
+        let mut posts = self.posts.lock();
+        let name = table.name.clone();
+        if let Some(ticker) = self.spawn(Ticker { delivery, table }.run()).filter(|_| !self.is_stopped()) {
+            posts.tickers.insert(name, ticker);
+        }
+    }
+
+    /// Ends what submits events by itself.
+    #[cfg(feature = "cron")]
+    pub(crate) fn remove_timetable(&self, name: &str) {
+        if let Some(ticker) = self.posts.lock().tickers.remove(name) {
+            ticker.abort();
         }
     }
 
@@ -222,8 +258,11 @@ impl Delivery {
     /// Takes no more events to be delivered; what is under way goes on.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, SeqCst);
-        let posts = std::mem::take(&mut self.posts.lock().taken);
-        posts.values().for_each(AbortHandle::abort);
+        let mut posts = self.posts.lock();
+        posts.taken.drain().for_each(|(_, post)| post.abort());
+        posts.tickers.drain().for_each(|(_, ticker)| ticker.abort());
+        drop(posts);
+        self.stop_streams();
     }
 
     /// Waits until what is under way has ended, but only so long; then makes safe what became of it.

@@ -60,6 +60,11 @@ pub(crate) fn subscription_channel(topic: &str, subscription: &str) -> Channel {
     Channel::new(format!("t.{topic}.{subscription}"))
 }
 
+/// Returns the key under which a store keeps how a stream is laid out.
+pub(crate) fn stream_key(stream: &str) -> String {
+    format!("stream.{stream}")
+}
+
 /// Returns the key under which a store keeps a subscription, or what the keys of a topic begin with.
 pub(crate) fn subscription_key(topic: &str, subscription: &str) -> String {
     format!("topic.{topic}.{subscription}")

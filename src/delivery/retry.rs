@@ -101,6 +101,11 @@ impl Retry {
         now.since(put) >= self.max_age
     }
 
+    /// Returns the pause after so many failures; `random` is any number, each as likely as the other.
+    pub(crate) fn pause_after(&self, failures: u32, random: u64) -> Duration {
+        pause((self.min, self.max), failures, random)
+    }
+
     /// Decides what becomes of an event that was tried; `random` is any number, each as likely as the other.
     pub(crate) fn judge(&self, tried: &Tried, random: u64) -> Next {
         let (counted, refusals) = match tried.fault {
@@ -113,7 +118,7 @@ impl Retry {
         }
         let pause = match tried.fault {
             Fault::Host => pause(REFUSED, refusals, random),
-            Fault::Final | Fault::Function => pause((self.min, self.max), counted, random),
+            Fault::Final | Fault::Function => self.pause_after(counted, random),
         };
         let pause = pause.max(tried.retry_after.unwrap_or_default());
         let due = tried.now.plus(pause);

@@ -1,5 +1,11 @@
 //! Delivery over the store in memory, with a host of closures and a clock that is moved by hand.
 
+mod batches;
+mod outcomes;
+#[cfg(feature = "cron")]
+mod ticks;
+mod topics;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -16,13 +22,13 @@ use crate::error::{Error, ErrorKind, Failure, ThrottleReason};
 use crate::event::{Event, Response};
 use crate::wall::{ManualClock, Wall};
 
-type Answer = Result<Response, ErrorKind>;
-type Handler = Arc<dyn Fn(Event, Context) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(super) type Answer = Result<Response, ErrorKind>;
+pub(super) type Handler = Arc<dyn Fn(Event, Context) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// Serves events with closures.
 #[derive(Default)]
-struct Fake {
-    handlers: Mutex<HashMap<String, (Handler, Arc<Policy>)>>,
+pub(super) struct Fake {
+    pub(super) handlers: Mutex<HashMap<String, (Handler, Arc<Policy>)>>,
 }
 
 impl Host for Fake {
@@ -104,7 +110,7 @@ impl Bench {
             if let Some(found) = self.store.state(id).await.unwrap().and_then(&wanted) {
                 return found;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
 
@@ -118,7 +124,7 @@ impl Bench {
                 }
                 _ => {}
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
 }
@@ -135,11 +141,11 @@ fn policy(retry: Retry) -> Policy {
     Policy { retry, concurrency: 4, ..Policy::default() }
 }
 
-fn trapped() -> Answer {
+pub(super) fn trapped() -> Answer {
     Err(ErrorKind::Trapped { message: "unreachable".into(), backtrace: Vec::new() })
 }
 
-fn throttled() -> Answer {
+pub(super) fn throttled() -> Answer {
     let reason = ThrottleReason::QueueFull { limit: 1 };
     Err(ErrorKind::Throttled { reason, retry_after: Duration::from_secs(1) })
 }
@@ -216,7 +222,7 @@ fn a_retry_succeeds_and_is_done() {
                 Some(State::Waiting { due, .. }) => bench.clock.advance(due.since(bench.delivery.wall.now())),
                 _ => {}
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     });
 }

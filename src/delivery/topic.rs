@@ -10,9 +10,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::broker::{Draft, Store, Trouble};
+use crate::broker::{Channel, Draft, Store, Trouble};
 use crate::delivery::Parcel;
 use crate::delivery::names::{subscription_channel, subscription_key};
+use crate::event::Event;
 use crate::filter::Filter;
 use crate::wall::Moment;
 
@@ -98,25 +99,24 @@ impl Topics {
         known.get(topic).map(|subscriptions| subscriptions.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// Makes a message for each subscription that wants the event.
-    pub(crate) fn drafts(&self, topic: &str, parcel: &Parcel, due: Moment) -> Vec<Draft> {
+    /// Returns the channels of the subscriptions that want an event.
+    pub(crate) fn wanting(&self, topic: &str, event: &Event) -> Vec<Channel> {
         let known = self.known.load();
         let Some(subscriptions) = known.get(topic) else { return Vec::new() };
-        let wants =
-            |filter: &Option<Arc<Filter>>| filter.as_ref().is_none_or(|filter| filter.matches(&parcel.event));
-        let mut fitting = subscriptions.iter().filter(|(_, filter)| wants(filter)).peekable();
-        if fitting.peek().is_none() {
+        let wants = |filter: &Option<Arc<Filter>>| filter.as_ref().is_none_or(|filter| filter.matches(event));
+        let fitting = subscriptions.iter().filter(|(_, filter)| wants(filter));
+        fitting.map(|(name, _)| subscription_channel(topic, name)).collect()
+    }
+
+    /// Makes a message for each subscription that wants the event.
+    pub(crate) fn drafts(&self, topic: &str, parcel: &Parcel, due: Moment) -> Vec<Draft> {
+        let channels = self.wanting(topic, &parcel.event);
+        if channels.is_empty() {
             return Vec::new();
         }
         let payload = parcel.encode();
-        let draft = |(name, _): (&String, _)| Draft {
-            channel: subscription_channel(topic, name),
-            payload: payload.clone(),
-            key: None,
-            due,
-            once: None,
-        };
-        fitting.map(draft).collect()
+        let draft = |channel| Draft { channel, payload: payload.clone(), key: None, due, once: None };
+        channels.into_iter().map(draft).collect()
     }
 }
 

@@ -142,7 +142,7 @@ pub enum ErrorKind {
         message: String,
     },
     /// A body or the code is larger than allowed.
-    #[error("{what} too large: {size} bytes, the limit is {limit}; raise `{}`", what.setter())]
+    #[error("{what} too large: {size} bytes, the limit is {limit}; {}", what.advice())]
     PayloadTooLarge {
         /// Which payload.
         what: Payload,
@@ -329,15 +329,18 @@ pub enum Payload {
     Response,
     /// What a guest handed to the host in one call.
     HostCall,
+    /// The body of an event that is published to a queue, a topic or a stream.
+    Published,
 }
 
 impl Payload {
-    fn setter(self) -> &'static str {
+    fn advice(self) -> &'static str {
         match self {
-            Self::Code => "max_code",
-            Self::Event => "max_event",
-            Self::Response => "max_response",
-            Self::HostCall => "max_host_call",
+            Self::Code => "raise `max_code`",
+            Self::Event => "raise `max_event`",
+            Self::Response => "raise `max_response`",
+            Self::HostCall => "raise `max_host_call`",
+            Self::Published => "keep the body elsewhere and publish where it is",
         }
     }
 }
@@ -349,6 +352,7 @@ impl fmt::Display for Payload {
             Self::Event => "event",
             Self::Response => "response",
             Self::HostCall => "host call",
+            Self::Published => "published event",
         })
     }
 }

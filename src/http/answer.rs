@@ -118,7 +118,7 @@ fn told(kind: &ErrorKind) -> (StatusCode, Cow<'static, str>) {
         ErrorKind::MemoryExceeded { scope: MemoryScope::Runtime, .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "no memory is left now; try again later")
         }
-        ErrorKind::PayloadTooLarge { what: Payload::Event, limit, .. } => {
+        ErrorKind::PayloadTooLarge { what: Payload::Event | Payload::Published, limit, .. } => {
             return (StatusCode::PAYLOAD_TOO_LARGE, too_large(*limit).into());
         }
         ErrorKind::Broker { .. } => {

@@ -19,6 +19,7 @@ use crate::registry::Registry;
 use crate::report::{Observer, Report};
 use crate::runtime::Runtime;
 use crate::runtime::core::Core;
+use crate::runtime::triggers::Triggers;
 use crate::wall::{ManualClock, Wall};
 use crate::wasm::{EngineOptions, Engines, Io, Mappings, Vault};
 
@@ -214,6 +215,7 @@ impl RuntimeBuilder {
         let hands = (engines.shards(), self.deliveries);
         Ok(Runtime::from_core(Arc::new_cyclic(|me: &Weak<Core>| Core {
             delivery: Delivery::new((store, wall), Weak::clone(me) as _, hands),
+            triggers: Triggers::default(),
             desk: Desk {
                 face: Arc::clone(clock.face()),
                 observers: self.observers,

@@ -22,6 +22,7 @@ use crate::lane;
 use crate::pool::Keeper;
 use crate::registry::{Qualifier, Registry, Target};
 use crate::runtime::Shutdown;
+use crate::runtime::triggers::Triggers;
 use crate::wasm::{Contract, Engines, Io, Sandbox, Vault};
 
 /// How long the end waits for endings to be kept that a broker has trouble with.
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) io: Io,
     pub(crate) clock: Clock,
     pub(crate) delivery: Arc<Delivery>,
+    pub(crate) triggers: Triggers,
     /// How many deployments may go on at a time.
     pub(crate) deployers: Gate,
     pub(crate) fuel: bool,

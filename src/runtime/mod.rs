@@ -10,8 +10,12 @@ mod http;
 mod info;
 mod letters;
 mod precompile;
+mod queue;
+mod stream;
 mod submission;
 mod submit;
+mod topic;
+mod triggers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,8 +29,11 @@ pub use self::http::HttpBody;
 pub use self::info::{Description, FunctionInfo, RuntimeStats, Stats};
 pub use self::letters::{DeadLetter, DeadLetters};
 pub use self::precompile::{PrecompileOptions, precompile};
+pub use self::queue::Queue;
+pub use self::stream::{Appended, EventStream};
 pub use self::submission::{Cancellation, Submission};
 pub use self::submit::{Accepted, Submit};
+pub use self::topic::Topic;
 #[cfg(feature = "http")]
 use crate::clock::Face;
 use crate::error::Error;

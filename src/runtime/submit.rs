@@ -2,13 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::broker::{Draft, Once, SubmissionId};
+use crate::broker::{Channel, Draft, Kept, Once, SubmissionId};
 use crate::context::Context;
 use crate::delivery::{Parcel, channel_of};
 use crate::error::{Error, ErrorKind, Payload};
 use crate::event::Event;
 use crate::invoke::unknown;
+use crate::runtime::core::Core;
 use crate::runtime::handler::Handler;
+use crate::wall::Moment;
 
 /// How long a key of [`Submit::idempotency_key`] holds unless a window is given.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
@@ -90,7 +92,38 @@ impl Submit {
         self
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn into_draft(self, now: Moment, channel: Channel, target: &str) -> Draft {
+        let once = self.once.map(|(key, window)| once_in(&channel, &key, window));
+        Draft {
+            channel,
+            payload: Parcel::new(self.event, target, &self.context).encode(),
+            key: self.key.map(Into::into),
+            due: match self.due {
+                Due::Now => now,
+                Due::At(time) => time.into(),
+                Due::After(time) => now.plus(time),
+            },
+            once,
+        }
+    }
+
+    /// Makes the same message for each of several channels.
+    pub(super) fn into_drafts(self, now: Moment, channels: Vec<Channel>) -> Vec<Draft> {
+        let once = self.once.clone();
+        let first = channels.first().cloned().expect("there is at least one channel");
+        let draft = self.into_draft(now, first, "");
+        let made = channels.into_iter().map(|channel| {
+            let once = once.as_ref().map(|(key, window)| once_in(&channel, key, *window));
+            Draft { channel, once, ..draft.clone() }
+        });
+        made.collect()
+    }
+
+    pub(super) fn event(&self) -> &Event {
+        &self.event
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
         self.event.check()?;
         self.context.check::<Error>()?;
         let once = self.once.as_ref().map(|(key, _)| ("idempotency key", key));
@@ -103,6 +136,11 @@ impl Submit {
         }
         Ok(())
     }
+}
+
+/// A key holds in its channel alone.
+fn once_in(channel: &Channel, key: &str, window: Duration) -> Once {
+    Once { key: format!("{}:{key}", channel.as_str()).into(), window }
 }
 
 /// What an event was kept as.
@@ -121,6 +159,12 @@ impl Accepted {
     /// Tells whether an event of the same idempotency key was there before, and this is that one.
     pub fn is_known(&self) -> bool {
         self.known
+    }
+}
+
+impl From<Kept> for Accepted {
+    fn from(kept: Kept) -> Self {
+        Self { id: kept.id, known: kept.known }
     }
 }
 
@@ -189,21 +233,19 @@ impl Handler {
         if size > limit {
             return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit, size }.into());
         }
-        let delivery = &self.core.delivery;
-        let now = delivery.wall.now();
-        let function = &self.route.target.name;
-        let draft = Draft {
-            channel: channel_of(function),
-            payload: Parcel::new(submit.event, self.route.target.to_string(), &submit.context).encode(),
-            key: submit.key.map(Into::into),
-            due: match submit.due {
-                Due::Now => now,
-                Due::At(time) => time.into(),
-                Due::After(time) => now.plus(time),
-            },
-            once: submit.once.map(|(key, window)| Once { key: format!("f.{function}:{key}").into(), window }),
-        };
-        let kept = delivery.store.put(vec![draft]).await?.pop().expect("one draft is kept as one");
-        Ok(Accepted { id: kept.id, known: kept.known })
+        let channel = channel_of(&self.route.target.name);
+        keep(&self.core, submit, channel, &self.route.target.to_string()).await
     }
+}
+
+/// Keeps an event that was checked.
+pub(super) async fn keep(
+    core: &Core,
+    submit: Submit,
+    channel: Channel,
+    target: &str,
+) -> Result<Accepted, Error> {
+    let draft = submit.into_draft(core.delivery.wall.now(), channel, target);
+    let kept = core.delivery.store.put(vec![draft]).await?.pop().expect("one draft is kept as one");
+    Ok(kept.into())
 }

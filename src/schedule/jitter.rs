@@ -22,6 +22,11 @@ impl Jitter {
         Self { bound }
     }
 
+    /// Returns the bound.
+    pub(crate) fn most(&self) -> Duration {
+        self.bound
+    }
+
     /// Returns by how much a tick is put off, in whole milliseconds.
     pub(crate) fn delay(&self, trigger: &str, tick: i64) -> Duration {
         let mut hasher = blake3::Hasher::new_derive_key(PURPOSE);

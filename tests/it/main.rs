@@ -31,6 +31,7 @@ mod requests;
 mod serving;
 mod snapshots;
 mod streams;
+mod submissions;
 mod tidy;
 mod docs;
 mod warm_ups;

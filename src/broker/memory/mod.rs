@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use self::logs::Logs;
 use self::shelf::Shelf;
-use self::values::Values;
+pub(crate) use self::values::Values;
 use crate::broker::lease::Handed;
 use crate::broker::{
     Answer, Bounds, Cancel, Channel, Depth, Draft, Item, Kept, Lease, Letter, Listener, Shard, State, Store,

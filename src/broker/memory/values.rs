@@ -44,6 +44,20 @@ impl Values {
         Some(next)
     }
 
+    /// Takes over what is kept elsewhere.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn note(&self, key: String, value: Option<Versioned>) {
+        let change = (key, value.as_ref().map(|known| known.value.clone()));
+        {
+            let values = &mut self.held.lock().values;
+            match value {
+                Some(value) => drop(values.insert(change.0.clone(), value)),
+                None => drop(values.remove(&change.0)),
+            }
+        }
+        self.tell(&change);
+    }
+
     pub(crate) fn remove(&self, key: &str) {
         let removed = self.held.lock().values.remove(key);
         if removed.is_some() {

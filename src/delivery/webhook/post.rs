@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::broker::{Channel, Lease, Verdict};
 use crate::context::Facts;
 use crate::delivery::deliver::Ending;
-use crate::delivery::destination::{Destination, Outcome, Place};
+use crate::delivery::destination::{Destination, Place};
 use crate::delivery::names::webhook_channel;
 use crate::delivery::retry::Fault;
 use crate::delivery::webhook::answer::Failure;
@@ -59,17 +59,15 @@ fn find<'a>(policy: &'a Policy, on_success: bool, url: &str) -> Option<&'a Arc<H
 }
 
 impl Delivery {
-    /// Addresses an outcome to a webhook of the function that the parcel went to; nothing of the webhook is kept but
+    /// Addresses an outcome to a webhook of the function; nothing of the webhook is kept but
     /// its URL.
     pub(in crate::delivery) fn address(
         &self,
         hook: &Hook,
         plain: bool,
-        (parcel, outcome): (&Parcel, &Outcome<'_>),
+        (function, on_success): (&str, bool),
         sent: Parcel,
     ) -> (Channel, Parcel) {
-        let function = parcel.target.split(':').next().unwrap_or_default();
-        let on_success = matches!(outcome, Outcome::Answered { .. });
         let url = &hook.webhook.url;
         let policy = self.host().and_then(|host| host.policy(function));
         let by_function = policy.is_some_and(|policy| find(&policy, on_success, url).is_some());
@@ -121,6 +119,11 @@ impl Delivery {
         let feeds = posts.feeds.values().filter(|feed| feed.function == function);
         let mut policies = std::iter::once(owner).chain(feeds.map(|feed| &feed.policy));
         if let Some(hook) = policies.find_map(|policy| address.find(policy)) {
+            return Ok(Arc::clone(hook));
+        }
+        drop(posts);
+        let on_failure = self.stream_destinations(function);
+        if let Some(hook) = address.find(&Policy { on_failure, ..Policy::default() }) {
             return Ok(Arc::clone(hook));
         }
         // Triggers come after their function, so one that is not there may still come.

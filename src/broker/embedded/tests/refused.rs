@@ -1,0 +1,91 @@
+//! The disk refuses: nothing acknowledged is lost, nothing refused is kept, and it goes on when it can.
+
+use std::time::Duration;
+
+use super::media::Media;
+use super::{clock, draft, drain, open, run};
+use crate::broker::conformance::done;
+use crate::broker::{Channel, Draft, Once, State, Store, Trouble};
+
+#[test]
+fn a_full_disk_refuses_with_the_reason_and_goes_on_when_there_is_room() {
+    let (media, clock) = (Media::default(), clock());
+    run(async {
+        let store = open(&media, &clock).unwrap();
+        for number in 0..20 {
+            store.put(vec![draft("f.a", &number.to_string(), &clock)]).await.unwrap();
+        }
+        let mut lease = store.pull(&Channel::new("f.a"), 1).await.unwrap().remove(0);
+        media.fill(true);
+        for _ in 0..3 {
+            match store.put(vec![draft("f.a", "too much", &clock)]).await {
+                Err(Trouble::Failed(reason)) => {
+                    assert!(
+                        reason.contains("/store/events.redb") && reason.contains("make room on its disk"),
+                        "{reason}"
+                    );
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        lease.settle(done(), Vec::new()).await.unwrap();
+        media.fill(false);
+        while store.put(vec![draft("f.a", "fits", &clock)]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        store.letters(None, 0, 1).await.unwrap();
+        assert!(matches!(store.state(&lease.id).await.unwrap(), Some(State::Done { .. })));
+        let mut texts: Vec<_> = drain(&store, "f.a").iter().map(|lease| lease.payload.clone()).collect();
+        texts.sort();
+        let mut expected: Vec<_> = (1..20).map(|number| number.to_string()).collect();
+        expected.push("fits".into());
+        expected.sort();
+        assert_eq!(texts, expected);
+    });
+}
+
+#[test]
+fn an_ending_that_the_disk_refused_gets_there_although_nobody_asks() {
+    let (media, clock) = (Media::default(), clock());
+    run(async {
+        let store = open(&media, &clock).unwrap();
+        store.put(vec![draft("f.a", "a", &clock)]).await.unwrap();
+        let mut lease = store.pull(&Channel::new("f.a"), 1).await.unwrap().remove(0);
+        media.fill(true);
+        lease.settle(done(), Vec::new()).await.unwrap();
+        while store.shared.base.is_open() {
+            tokio::task::yield_now().await;
+        }
+        media.fill(false);
+        loop {
+            let copy = open(&media.safe_copy(), &clock).unwrap();
+            if matches!(copy.state(&lease.id).await.unwrap(), Some(State::Done { .. })) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+#[test]
+fn what_came_to_disk_although_it_was_refused_is_taken_out_again() {
+    let (media, clock) = (Media::default(), clock());
+    run(async {
+        let store = open(&media, &clock).unwrap();
+        store.put(vec![draft("f.a", "kept", &clock)]).await.unwrap();
+        let once = Some(Once { key: "k".into(), window: Duration::from_secs(60) });
+        let refused = Draft { once, key: Some("a".into()), ..draft("f.a", "refused", &clock) };
+        media.fail_syncs(1);
+        assert!(matches!(store.put(vec![refused.clone()]).await, Err(Trouble::Failed(_))));
+        while store.put(vec![draft("f.b", "probe", &clock)]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let depth = store.depth(&Channel::new("f.a")).await.unwrap();
+        let texts: Vec<_> = drain(&store, "f.a").iter().map(|lease| lease.payload.clone()).collect();
+        assert_eq!((depth.waiting, texts), (1, vec!["kept".into()]));
+        let again = store.put(vec![refused]).await.unwrap().remove(0);
+        assert!(!again.known, "its once key is free");
+        let copy = open(&media.safe_copy(), &clock).unwrap();
+        assert_eq!(drain(&copy, "f.a").len(), 2);
+    });
+}

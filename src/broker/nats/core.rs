@@ -1,0 +1,165 @@
+//! What all parts of the store share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::time::Duration;
+
+use async_nats::Subject;
+use async_nats::jetstream::kv::{Operation, Store as Bucket};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::broker::nats::desk::{Desk, Held};
+use crate::broker::nats::ended::Ending;
+use crate::broker::nats::link::{Doubt, Link, whole};
+use crate::broker::nats::names::Names;
+use crate::broker::nats::post::Post;
+use crate::broker::nats::records;
+use crate::broker::nats::stock::Stock;
+use crate::broker::nats::values::Command;
+use crate::broker::{Bounds, Channel, Listener, Trouble, Versioned};
+use crate::wall::{Moment, Wall};
+
+const ACK: Bytes = Bytes::from_static(b"+ACK");
+const NAK: Bytes = Bytes::from_static(b"-NAK");
+const WORKING: Bytes = Bytes::from_static(b"+WPI");
+
+/// What all parts of the store share.
+pub(super) struct Core {
+    pub(super) link: Link,
+    pub(super) stock: Stock,
+    pub(super) names: Names,
+    pub(super) bounds: Bounds,
+    pub(super) wall: Wall,
+    pub(super) ack_wait: Duration,
+    pub(super) desk: Mutex<Desk>,
+    pub(super) posts: Mutex<HashMap<Channel, Arc<Post>>>,
+    pub(super) doubt: Doubt,
+    pub(super) endings: Mutex<Vec<Ending>>,
+    /// What was cancelled; the bucket has the last word.
+    pub(super) cancelled: Mutex<HashMap<u64, Instant>>,
+    /// The channels that this runtime has announced.
+    pub(super) announced: Mutex<HashSet<Channel>>,
+    pub(super) channels: Mutex<(HashSet<Channel>, Vec<Arc<Listener<Channel>>>)>,
+    pub(super) values: mpsc::UnboundedSender<Command>,
+    /// About how many messages there are, and bytes of them.
+    pub(super) events: AtomicI64,
+    pub(super) bytes: AtomicI64,
+    pub(super) closed: AtomicBool,
+}
+
+impl Core {
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), Trouble> {
+        if self.is_closed() { Err(Trouble::Closed) } else { Ok(()) }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.wall.now()
+    }
+
+    /// Tells whether the servers may have forgotten that a message was handed out before.
+    pub(super) fn is_doubtful(self: &Arc<Self>, sequence: u64) -> bool {
+        let connects = self.link.connects();
+        if self.doubt.renew(connects) {
+            tokio::spawn(Arc::clone(self).limit_doubt(connects));
+        }
+        self.doubt.holds_for(sequence)
+    }
+
+    async fn limit_doubt(self: Arc<Self>, connects: u64) {
+        let last = self.link.steady("read a stream", || async {
+            Ok::<_, String>(self.stock.work.get_info().await.map_err(whole)?.state.last_sequence)
+        });
+        if let Ok(last) = last.await {
+            self.doubt.limit(connects, last);
+        }
+    }
+
+    /// Lets a message go that is over.
+    pub(super) async fn acknowledge(&self, sequence: u64) {
+        let held = self.desk.lock().release(sequence);
+        if let Some(Held { reply, .. }) = held {
+            self.link.send(reply, ACK).await;
+        }
+    }
+
+    /// Lets a message go that is to be handed out again after some time.
+    pub(super) async fn put_off(&self, sequence: u64, time: Duration) {
+        let held = self.desk.lock().release(sequence);
+        if let Some(Held { reply, .. }) = held {
+            self.link.send(reply, nak(time)).await;
+        }
+    }
+
+    /// Says that everything is held still.
+    pub(super) async fn hold(&self) {
+        let replies: Vec<Subject> = self.desk.lock().all().map(|held| held.reply.clone()).collect();
+        for reply in replies {
+            self.link.send(reply, WORKING).await;
+        }
+    }
+
+    /// Gives everything back that is held.
+    pub(super) async fn give_all_back(&self) {
+        let held = self.desk.lock().clear();
+        for Held { reply, .. } in held {
+            self.link.send(reply, NAK).await;
+        }
+        // What is not sent comes back after the ack wait.
+        let _ = self.link.client.flush().await;
+    }
+
+    /// Reads a bucket.
+    pub(super) async fn read(&self, bucket: &Bucket, key: &str) -> Result<Option<Versioned>, Trouble> {
+        let read = || async move {
+            let entry = bucket.entry(key).await.map_err(whole)?;
+            let entry = entry.filter(|entry| entry.operation == Operation::Put);
+            Ok::<_, String>(entry.map(|entry| Versioned { value: entry.value, revision: entry.revision }))
+        };
+        self.link.steady("read a value", read).await
+    }
+
+    /// Reads a record of a bucket.
+    pub(super) async fn record<T: serde::de::DeserializeOwned>(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+    ) -> Result<Option<(T, u64)>, Trouble> {
+        let read = self.read(bucket, key).await?;
+        Ok(read.and_then(|read| Some((records::decode(&read.value)?, read.revision))))
+    }
+
+    /// Writes a value whatever there is.
+    pub(super) async fn write(&self, bucket: &Bucket, key: &str, value: Bytes) -> Result<(), Trouble> {
+        let write = || {
+            let value = value.clone();
+            async move { bucket.put(key, value).await.map_err(whole) }
+        };
+        self.link.steady("write a value", write).await.map(drop)
+    }
+
+    /// Makes a bucket forget a key, without a trace.
+    pub(super) async fn erase(&self, bucket: &Bucket, key: &str) -> Result<(), Trouble> {
+        let subject = format!("{}{key}", bucket.prefix);
+        let erase = || {
+            let subject = subject.clone();
+            async move { bucket.stream.purge().filter(subject).await.map_err(whole) }
+        };
+        self.link.steady("erase a value", erase).await.map(drop)
+    }
+}
+
+/// Returns what has a message handed out again after some time.
+pub(super) fn nak(time: Duration) -> Bytes {
+    if time.is_zero() {
+        return NAK;
+    }
+    format!("-NAK {{\"delay\":{}}}", time.as_nanos()).into()
+}

@@ -1,0 +1,111 @@
+//! What becomes of records that are given up.
+
+use serde_json::{Value, json};
+
+use crate::broker::Draft;
+use crate::context::RequestId;
+use crate::delivery::destination::{FAILURE, given_up};
+use crate::delivery::stream::checkpoint::Checkpoint;
+use crate::delivery::stream::reader::{Left, Reader};
+use crate::delivery::stream::record::{Record, together};
+use crate::delivery::stream::trial::Trial;
+use crate::delivery::{Death, History, Parcel};
+use crate::event::Event;
+
+/// Most bytes of events in one note of a failure; there are more notes if need be.
+const MOST: usize = 4 << 20;
+
+impl Reader {
+    /// Tells the destinations of records that are given up, and moves on behind them.
+    pub(super) async fn give_up(
+        &self,
+        trial: Trial,
+        death: Death,
+        place: &mut Checkpoint,
+    ) -> Result<(), Left> {
+        let (Some(first), Some(last)) = (trial.records.first(), trial.records.last()) else { return Ok(()) };
+        let (shard, trigger) = (&self.shard, &self.consumer.name);
+        tracing::warn!(?shard, trigger, first = first.sequence, last = last.sequence, %death, "records are given up");
+        let drafts = self.notes(&trial, death);
+        // They are kept before the checkpoint moves: they may come twice, but none is lost.
+        if !drafts.is_empty() {
+            self.insist(|| self.delivery.store.put(drafts.clone())).await?;
+        }
+        self.advance(place, trial.end()).await
+    }
+
+    fn notes(&self, trial: &Trial, death: Death) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for destination in &self.consumer.on_failure {
+            let events: Vec<Event> = match destination.is_plain() {
+                true => trial
+                    .records
+                    .iter()
+                    .filter_map(|record| Some(record.parcel.as_ref()?.event.clone()))
+                    .collect(),
+                false => parts(&trial.records).map(|part| self.note(part, &trial.history, death)).collect(),
+            };
+            for event in events {
+                let owner = (self.consumer.function.as_str(), false);
+                drafts.extend(self.delivery.send_to(destination, owner, self.parcel(event, trial)));
+            }
+        }
+        drafts
+    }
+
+    fn parcel(&self, event: Event, trial: &Trial) -> Parcel {
+        Parcel {
+            event,
+            target: String::new(),
+            request_id: RequestId::new(),
+            tenant: trial.tenant(),
+            traceparent: None,
+            attributes: Vec::new(),
+            lineage: trial.lineage(),
+        }
+    }
+
+    /// Makes the note of records that were given up together.
+    fn note(&self, records: &[Record], history: &History, death: Death) -> Event {
+        let (first, last) = (&records[0], &records[records.len() - 1]);
+        let (context, payload) = given_up(history);
+        let events: Vec<Value> =
+            records.iter().filter_map(|record| serde_json::from_slice(&record.json).ok()).collect();
+        let source = format!("/fnhost/stream/{}", self.journal.name());
+        let body = json!({
+            "version": "1.0",
+            "timestamp": self.delivery.wall.now().to_rfc3339(),
+            "requestContext": {
+                "requestId": RequestId::new().to_string(),
+                "functionArn": self.consumer.target,
+                "condition": death.name(),
+                "approximateInvokeCount": history.count(),
+            },
+            "responseContext": context,
+            "responsePayload": payload,
+            "streamBatchInfo": {
+                "stream": self.journal.name(),
+                "shard": self.shard.number.to_string(),
+                "startSequenceNumber": first.sequence.to_string(),
+                "endSequenceNumber": last.sequence.to_string(),
+                "approximateArrivalOfFirstRecord": first.at.to_rfc3339(),
+                "approximateArrivalOfLastRecord": last.at.to_rfc3339(),
+                "batchSize": records.len(),
+            },
+            "events": events,
+        });
+        let event = Event::json(FAILURE, &body).expect("text, numbers and lists of them can be written");
+        event.with_source(source).with_subject(format!("{}:{}", self.shard.number, first.sequence))
+    }
+}
+
+/// Cuts records where a note would be too large.
+fn parts(records: &[Record]) -> impl Iterator<Item = &[Record]> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let count = together(rest.iter(), (usize::MAX, MOST));
+        let (part, behind) = rest.split_at(count);
+        rest = behind;
+        (count > 0).then_some(part)
+    })
+}

@@ -1,5 +1,8 @@
 //! Where the outcome of a submitted event goes.
 
+#[cfg(feature = "http")]
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::broker::Draft;

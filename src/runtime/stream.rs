@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::context::Context;
-use crate::delivery::{EventStreamOptions, Journal, published};
+use crate::delivery::{EventStreamOptions, Journal, Parcel};
 use crate::error::{Error, ErrorKind, Payload};
 use crate::event::Event;
 use crate::runtime::Runtime;
@@ -151,7 +151,7 @@ fn check_key(key: Option<&str>) -> Result<(), Error> {
 
 fn pack(event: Event, context: &Context) -> Result<Bytes, Error> {
     event.check()?;
-    let payload = published(event, context).encode();
+    let payload = Parcel::new(event, "", context).encode();
     let size = payload.len() as u64;
     if size > MOST_BYTES {
         return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit: MOST_BYTES, size }.into());

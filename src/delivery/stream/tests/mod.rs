@@ -18,7 +18,7 @@ use crate::broker::{Bounds, Memory, Store};
 use crate::context::Context;
 use crate::delivery::tests::{Answer, Fake, Handler};
 use crate::delivery::{
-    Delivery, EventStreamOptions, Host, Journal, Parcel, Policy, StreamTrigger, published, queue_channel,
+    Delivery, EventStreamOptions, Host, Journal, Parcel, Policy, StreamTrigger, queue_channel,
 };
 use crate::event::{Event, Response};
 use crate::wall::{ManualClock, Wall};
@@ -74,7 +74,7 @@ impl Rig {
 
     async fn append_of(&self, journal: &Journal, key: &str, tenant: &str, texts: &[&str]) -> (u32, u64) {
         let context = Context::new().with_tenant(tenant);
-        let pack = |text: &&str| published(text_event(text), &context).encode();
+        let pack = |text: &&str| Parcel::new(text_event(text), "", &context).encode();
         let payloads = texts.iter().map(pack).collect();
         self.delivery().append(journal, Some(key), payloads).await.unwrap()
     }

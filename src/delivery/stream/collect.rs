@@ -43,9 +43,10 @@ impl Reader {
         let wall = &self.delivery.wall;
         let until = wall.now().plus(batch.window);
         while !batch.window.is_zero() && !ahead.fill(batch).1 {
-            match select(pin!(wall.until(until)), pin!(self.read_on(ahead))).await {
-                Either::Left(_) => break,
-                Either::Right((read, _)) => read?,
+            // What is there when the window ends still comes along.
+            match select(pin!(self.read_on(ahead)), pin!(wall.until(until))).await {
+                Either::Left((read, _)) => read?,
+                Either::Right(_) => break,
             }
         }
         let (count, _) = ahead.fill(batch);

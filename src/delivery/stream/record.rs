@@ -1,5 +1,6 @@
 //! One record of a stream, read.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -53,9 +54,9 @@ impl Record {
     }
 
     /// Tells whether an answer means this one: by its sequence, or by the event's id as in a queue.
-    fn is_named(&self, identifier: &str) -> bool {
-        identifier == self.sequence.to_string()
-            || self.parcel.as_ref().is_some_and(|parcel| parcel.event.id() == identifier)
+    fn is_named(&self, identifiers: &HashSet<String>) -> bool {
+        identifiers.contains(&self.sequence.to_string())
+            || self.parcel.as_ref().is_some_and(|parcel| identifiers.contains(parcel.event.id()))
     }
 }
 
@@ -76,8 +77,7 @@ pub(super) fn together<'a>(
 
 impl Trial {
     /// Returns the first record that one of the identifiers names; those that name none mean nothing.
-    pub(super) fn lowest<'a>(&self, identifiers: impl IntoIterator<Item = &'a String>) -> Option<usize> {
-        let place = |identifier: &String| self.records.iter().position(|record| record.is_named(identifier));
-        identifiers.into_iter().filter_map(place).min()
+    pub(super) fn lowest(&self, identifiers: &HashSet<String>) -> Option<usize> {
+        self.records.iter().position(|record| record.is_named(identifiers))
     }
 }

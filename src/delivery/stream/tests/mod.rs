@@ -91,9 +91,16 @@ impl Rig {
         }
     }
 
-    /// Gives the other threads time to come to where they wait.
-    async fn until_quiet(&self) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    /// Waits until the lease of a shard is longer than this.
+    async fn until_leased(&self, trigger: &str, shard: u32, time: Duration) {
+        loop {
+            let value = self.value(&format!("lease.{trigger}.{shard}")).await.unwrap();
+            let until = SystemTime::UNIX_EPOCH + Duration::from_millis(value["until"].as_u64().unwrap());
+            if until > self.clock.now() + time {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until a batch comes, moving the clock on to whatever is waited for.

@@ -183,9 +183,10 @@ impl Guest {
         }
     }
 
-    /// Tells whether something of an event still goes on in there.
-    pub(crate) fn is_unfinished(&self) -> bool {
-        self.store.data().unfinished
+    /// Tells whether something of an event still goes on in there, or holds a place of the client's.
+    pub(crate) fn is_unfinished(&mut self) -> bool {
+        let state = self.store.data_mut();
+        state.unfinished || state.sender().is_some_and(|sender| sender.is_holding())
     }
 
     /// Leaves nothing of an event in the store.

@@ -165,11 +165,6 @@ impl Guest {
         self.exports.serve(&mut self.store, inside, crowd)
     }
 
-    /// Lets what is left of the last requests end.
-    pub(crate) fn rest(&mut self) -> impl Future<Output = wasmtime::Result<()>> + Send {
-        self.exports.rest(&mut self.store)
-    }
-
     /// Finds out what ended the guest.
     pub(crate) fn explain(&mut self, error: &wasmtime::Error) -> Fault {
         explain(error, self.store.data_mut())

@@ -58,13 +58,14 @@ impl Sandbox {
         }
     }
 
-    /// Waits for the guest that somebody else brings; none if none comes.
+    /// Waits for the guest that somebody else brings, as long as that one may take; none if none comes.
     async fn await_guest(&self, call: &mut Call, joined: Joined) -> Result<Option<Joined>, ErrorKind> {
         if joined.is_open() {
             return Ok(Some(joined));
         }
         call.waited = true;
-        let deadline = call.queue_deadline(&self.recipe.limits);
+        let limits = &self.recipe.limits;
+        let deadline = call.deadline(call.arrived, limits.queue_timeout.saturating_add(limits.init_timeout));
         let waited = self.surroundings.face.race(deadline, pin!(joined.opened())).await;
         match waited {
             Ok(comes) => Ok(comes.then_some(joined)),

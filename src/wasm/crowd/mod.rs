@@ -6,15 +6,15 @@
 //!
 //! The task ends when the guest is idle: nobody who joined still waits, and no task of the guest's is left. An idle
 //! guest that is intact goes back to the pool, any other away. It is intact unless somebody gave up on it or got an
-//! answer that broke its contract, or a request of its own to the outside is not over. What a request leaves behind its answer goes on while others are in; once nobody
-//! is, it has [`REST`] to end, in which others may still join; then the guest goes. However long its last steps take
-//! the host to come to, a guest that has ended them is idle.
+//! answer that broke its contract, or a request of its own to the outside is not over. What a request leaves behind
+//! its answer goes on while others are in; once nobody is, it has [`REST`] to end, in which others may still join; then
+//! the guest goes. However long its last steps take the host to come to, a guest that has ended them is idle.
 //!
 //! Whoever comes while the first of a crowd still waits for its guest waits with it. If none comes, for whatever
 //! reason, each looks after itself: what kept the first from its guest may have been its own affair.
 //!
-//! Who comes for a guest finds one of them at any moment: the crowd on the list or the guest on the shelf, which it
-//! reaches under the list's lock.
+//! A guest that goes idle is found at any moment: its crowd on the list or itself on the shelf, which it reaches under
+//! the list's lock. Two who want the same idle guest at once may end up with two guests.
 //!
 //! The task stands on the host's async runtime, if the first request comes from one that can be relied on (see
 //! [`lane::runtime`]), else on our own small one: many wait for one guest here, and none of them may hold up the

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use fnhost::{Bytes, Context, Error, Function, Handler, Isolation, Runtime};
+use fnhost::{Bytes, Context, Error, Event, Function, Handler, Isolation, Runtime};
 use http_body_util::{BodyExt, Empty};
 
-use crate::kit::{Dice, REUSE, assert_quiet, deploy, host, kind, poll, refused, runtime, says, until};
+use crate::cache::Folder;
+use crate::kit::{
+    Dice, Latch, REUSE, assert_quiet, deploy, holding, host, kind, poll, refused, runtime, says, small, until,
+};
 use crate::wasi_http::{HTTP_RS, HTTP_RS_P3, chunks, get, guest_p3, open, request};
 
 fn crowded(max_in_flight: u32) -> Function {
@@ -54,6 +57,46 @@ fn whoever_comes_next_meets_the_guest_wherever_it_stands() {
     assert_eq!(web.stats().unwrap().created, 1);
     until("the guest is idle", || web.stats().unwrap().idle == 1);
     assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn who_waits_for_a_guest_that_is_being_made_needs_no_time_to_queue() {
+    let folder = Folder::new();
+    let runtime = small().cache_dir(folder.path()).shards(1).build().unwrap();
+    // Its code is mapped while the first event waits, and the others with it.
+    let web = deploy(&runtime, crowded(8).queue_timeout(Duration::ZERO));
+    let answers = all(&runtime, &web, &["/slow?ms=10"; 8]);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(web.stats().unwrap().created, 1);
+    until("the guest is idle", || web.stats().unwrap().idle == 1);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn when_the_first_gets_no_guest_the_others_look_after_themselves() {
+    for gives_up in [true, false] {
+        let runtime = Runtime::builder().places(1).shards(1).build().unwrap();
+        let latch = Latch::new();
+        let (web, holder) = (deploy(&runtime, crowded(8)), deploy(&runtime, holding("holder", &latch)));
+        let mut held = Box::pin(holder.invoke(Event::bytes("t", "x")));
+        assert!(poll(&mut held).is_pending());
+        let ask = |context| Box::pin(web.http(context, request("GET", "/slow?ms=1", Empty::<Bytes>::new())));
+        let mut first =
+            ask(Context::new().with_timeout(Duration::from_millis(if gives_up { 9_000 } else { 50 })));
+        let (mut second, mut third) = (ask(Context::new()), ask(Context::new()));
+        let is_waiting = [&mut first, &mut second, &mut third].map(|asked| poll(asked).is_pending());
+        assert_eq!(is_waiting, [true; 3]);
+        if gives_up {
+            drop(first);
+        } else {
+            assert_eq!(kind(runtime.block_on(first).map(drop)), "timed-out");
+        }
+        latch.open();
+        let (_, second, third) = runtime.block_on(futures_util::future::join3(held, second, third));
+        assert!(second.is_ok() && third.is_ok(), "{second:?} {third:?}");
+        drop((second, third));
+        assert_quiet(&runtime, &[&web, &holder]);
+    }
 }
 
 #[test]

@@ -131,6 +131,9 @@ fn calls_that_wait_in_the_middle_find_stacks_also_where_places_are_few() {
 #[test]
 fn a_deadline_ends_its_own_request_and_the_guest_takes_no_more() {
     let (runtime, web) = host(crowded(8));
+    // Who waits for a guest to be made may pass his deadline before he is in.
+    assert_eq!(get(&runtime, &web, "/count").1, "1");
+    until("the guest is idle", || web.stats().unwrap().idle == 1);
     let answers = runtime.block_on(async {
         let web = &web;
         let asked = |path: &'static str, context| async move {

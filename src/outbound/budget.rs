@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::holdings::{Hold, Holdings};
 use super::limits::Limits;
 use super::refusal::{Part, Quota, Refusal};
 
@@ -22,6 +23,7 @@ pub(crate) struct Budget {
 struct Account {
     deadline: Instant,
     tenant: Option<Arc<str>>,
+    holdings: Holdings,
     requests: AtomicUsize,
     sent: AtomicU64,
     received: AtomicU64,
@@ -45,11 +47,13 @@ pub(crate) struct Spent {
 }
 
 impl Budget {
-    /// Opens the account of an event; a connection made for one tenant serves no other.
-    pub(crate) fn new(deadline: Instant, tenant: Option<Arc<str>>) -> Self {
+    /// Opens the account of an event, whose requests are noted among what its guest holds; a connection made for one
+    /// tenant serves no other.
+    pub(crate) fn new(deadline: Instant, tenant: Option<Arc<str>>, holdings: Holdings) -> Self {
         let account = Account {
             deadline,
             tenant,
+            holdings,
             requests: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -76,6 +80,11 @@ impl Budget {
 
     pub(crate) fn tenant(&self) -> Option<&Arc<str>> {
         self.account.tenant.as_ref()
+    }
+
+    /// Notes a request that is not over.
+    pub(crate) fn hold(&self) -> Hold {
+        self.account.holdings.hold(self.account.deadline)
     }
 
     /// Counts a request.

@@ -61,11 +61,13 @@ impl Client {
         let patience = patience.capped(limits.patience);
         let call = Call { key, grant, patience, budget: budget.clone(), limits };
         let request = call.prepare(request)?;
+        // Before the wait for a place: what an event leaves waiting would take one after its end.
+        let hold = budget.hold();
         let until = call.until();
         let place = self.place(until).await?;
         let Answer { head, connection, progress } = self.exchange(request, &call, until).await?;
         let idle = Arc::clone(&self.idle);
-        let lease = Lease { connection, key: call.key.clone(), idle, progress, _place: place };
+        let lease = Lease { connection, key: call.key.clone(), idle, progress, _place: place, _hold: hold };
         receive(head, lease, &call)
     }
 

@@ -16,6 +16,7 @@ use super::budget::Budget;
 use super::connection::{Connection, Key};
 use super::failure;
 use super::headers;
+use super::holdings::Hold;
 use super::idle::Idle;
 use super::limits::Limits;
 use super::refusal::{Refusal, Step};
@@ -43,6 +44,7 @@ pub(crate) struct Lease {
     pub(crate) idle: Arc<Idle>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) _place: OwnedSemaphorePermit,
+    pub(crate) _hold: Hold,
 }
 
 impl Lease {

@@ -83,11 +83,17 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
 
     /// Gives the guest back after a call that finished; it is kept for its tenant, or discarded when it has
     /// served often enough or somebody waits for its room. `now` is when the call ended.
-    pub(crate) fn release(mut self, tenant: Tenant, now: Instant) {
+    pub(crate) fn release(self, tenant: Tenant, now: Instant) {
+        self.release_under(tenant, now, ());
+    }
+
+    /// Does what [`release`](Self::release) does; the lock is held until the guest is kept, and not while one ends.
+    pub(crate) fn release_under(mut self, tenant: Tenant, now: Instant, lock: impl Sized) {
         self.pool.tally.served(self.lane);
         self.uses += 1;
         let keep = self.pool.keep;
         if self.uses >= keep.max_uses || self.pool.gate().waiting() > 0 {
+            drop(lock);
             return self.part();
         }
         let mut shelf = self.pool.shelf.lock();
@@ -108,6 +114,7 @@ impl<'a, G: Send + 'static> Lease<'a, G> {
         // The guest lives on, so it stays counted.
         std::mem::forget(self.berth.take());
         drop(shelf);
+        drop(lock);
         // A time-out beyond what the clock can count never comes.
         if let Some(expiry) = now.checked_add(keep.idle_timeout) {
             self.pool.keeper.expect(expiry);
@@ -148,6 +155,11 @@ pub(crate) struct Carried<G: Send + 'static> {
 }
 
 impl<G: Send + 'static> Carried<G> {
+    /// Returns how often the guest has served.
+    pub(crate) fn uses(&self) -> u64 {
+        self.idle.as_ref().map_or(0, |idle| idle.uses)
+    }
+
     /// Leases the guest again; once.
     pub(crate) fn lease(&mut self) -> Option<Lease<'_, G>> {
         self.idle.take().map(|idle| Lease::again(&self.pool, idle))

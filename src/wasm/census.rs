@@ -4,36 +4,53 @@
 //! definitions come to millions of instances, and the compiler writes out each of them.
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef,
-    Encoding, Instance, Payload,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
+    ComponentTypeRef, Encoding, Instance, Payload,
 };
 
 /// Instances that a component may come to; those of modules may take 1 MiB each that is metered by nothing else.
 pub(crate) const MOST_INSTANCES: usize = 100;
 
 /// Stands for a component that is not known where it is instantiated.
-const UNKNOWN: u64 = u64::MAX;
+const UNKNOWN: Sums = Sums { instances: u64::MAX, lifting: u64::MAX };
+
+/// What a definition comes to, with all that it instantiates.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    instances: u64,
+    /// Instances of components that have functions of their own to be called.
+    lifting: u64,
+}
 
 /// Counts instances while the sections go by.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     /// The definitions that are open, outermost first.
     open: Vec<Definition>,
-    total: u64,
+    total: Sums,
 }
 
 #[derive(Debug, Default)]
 struct Definition {
     is_component: bool,
-    instances: u64,
+    sums: Sums,
+    lifts: bool,
     /// What each component comes to that can be instantiated here, by index.
-    components: Vec<u64>,
+    components: Vec<Sums>,
 }
 
 impl Census {
     /// Tells how many instances there are, once all sections have gone by; none when that is too many.
     pub(crate) fn total(&self) -> Option<u64> {
-        (self.total <= MOST_INSTANCES as u64).then_some(self.total)
+        let instances = self.total.instances;
+        (instances <= MOST_INSTANCES as u64).then_some(instances)
+    }
+
+    /// Tells how many instances have functions of their own that a component or the host calls.
+    ///
+    /// The engine lets one call at a time run in each of them, or wait there without giving its stack back.
+    pub(crate) fn lifting(&self) -> u64 {
+        self.total.lifting
     }
 
     pub(crate) fn read(&mut self, payload: &Payload<'_>) -> wasmparser::Result<()> {
@@ -46,14 +63,22 @@ impl Census {
             Payload::InstanceSection(instances) => {
                 for instance in instances.clone() {
                     if let Instance::Instantiate { .. } = instance? {
-                        self.count(1);
+                        self.count(Sums { instances: 1, lifting: 0 });
                     }
                 }
             }
             Payload::ComponentInstanceSection(instances) => {
                 for instance in instances.clone() {
                     if let ComponentInstance::Instantiate { component_index, .. } = instance? {
-                        self.count(self.find(0, component_index).saturating_add(1));
+                        self.count(Sums { instances: 1, lifting: 0 });
+                        self.count(self.find(0, component_index));
+                    }
+                }
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions.clone() {
+                    if let CanonicalFunction::Lift { .. } = function? {
+                        self.note_lift();
                     }
                 }
             }
@@ -98,29 +123,38 @@ impl Census {
         Ok(())
     }
 
-    fn find(&self, outward: u32, index: u32) -> u64 {
+    fn find(&self, outward: u32, index: u32) -> Sums {
         let definition = self.open.iter().rev().nth(outward as usize);
         definition.and_then(|open| open.components.get(index as usize)).copied().unwrap_or(UNKNOWN)
     }
 
-    fn name(&mut self, instances: u64) {
+    fn name(&mut self, component: Sums) {
         if let Some(open) = self.open.last_mut() {
-            open.components.push(instances);
+            open.components.push(component);
         }
     }
 
-    fn count(&mut self, more: u64) {
+    fn count(&mut self, more: Sums) {
         if let Some(open) = self.open.last_mut() {
-            open.instances = open.instances.saturating_add(more);
+            open.sums.instances = open.sums.instances.saturating_add(more.instances);
+            open.sums.lifting = open.sums.lifting.saturating_add(more.lifting);
+        }
+    }
+
+    fn note_lift(&mut self) {
+        if let Some(open) = self.open.last_mut()
+            && !std::mem::replace(&mut open.lifts, true)
+        {
+            self.count(Sums { instances: 0, lifting: 1 });
         }
     }
 
     fn close(&mut self) {
         let Some(closed) = self.open.pop() else { return };
         match self.open.last_mut() {
-            Some(around) if closed.is_component => around.components.push(closed.instances),
+            Some(around) if closed.is_component => around.components.push(closed.sums),
             Some(_) => {}
-            None => self.total = closed.instances,
+            None => self.total = closed.sums,
         }
     }
 }
@@ -149,6 +183,22 @@ mod tests {
         assert_eq!(total(&format!("(component {one} {outer} (instance (instantiate $d)))")), Some(3));
         let exported = r#"(export $f "f" (component $c)) (instance (instantiate $f))"#;
         assert_eq!(total(&format!("(component {one} {exported})")), Some(2));
+    }
+
+    #[test]
+    fn instances_that_can_be_called_are_counted_once_each() {
+        let lifting = |text: &str| {
+            let (binary, mut census) = (wat::parse_str(text).unwrap(), Census::default());
+            Parser::new(0).parse_all(&binary).for_each(|payload| census.read(&payload.unwrap()).unwrap());
+            census.lifting()
+        };
+        assert_eq!(lifting("(component (core module $m) (core instance (instantiate $m)))"), 0);
+        let called = r#"(core module $m (func (export "f"))) (core instance $i (instantiate $m))
+            (func (canon lift (core func $i "f"))) (func (canon lift (core func $i "f")))"#;
+        assert_eq!(lifting(&format!("(component {called})")), 1);
+        let twice = "(instance (instantiate $c)) (instance (instantiate $c))";
+        assert_eq!(lifting(&format!("(component (component $c {called}) {twice})")), 2);
+        assert_eq!(lifting(&format!("(component (component $c {called}) {twice} {called})")), 3);
     }
 
     #[test]

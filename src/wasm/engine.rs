@@ -18,6 +18,11 @@ const MOST_PLACES: usize = 16_000;
 const MOST_SHARDS: usize = 8;
 /// Tables that come with a place; a program that has more of them takes more places.
 pub(crate) const TABLES_OF_A_PLACE: u32 = 16;
+/// Stacks that come with a place where calls may wait for each other: one for a call, and one for the next.
+///
+/// How many requests a guest serves at once is no part of it: without the stackful ABI, a call that waits either has
+/// no stack or keeps every other out of its instance. A program with more instances takes more places.
+pub(crate) const STACKS_OF_A_PLACE: u32 = 2;
 /// What a slot's memory keeps resident when it is free again: page faults saved for each new guest. Less
 /// doubles the first call of a large guest, more gains nothing.
 const KEEP_RESIDENT: usize = 1 << 20;
@@ -142,6 +147,9 @@ impl Engines {
             .epoch_interruption(true)
             .consume_fuel(self.options.fuel)
             .concurrency_support(kind == Kind::Concurrent)
+            // Each call that waits would keep a stack: see `STACKS_OF_A_PLACE`.
+            .wasm_component_model_async_stackful(false)
+            .wasm_component_model_threading(false)
             .wasm_gc(false)
             .wasm_memory64(false)
             .shared_memory(false)
@@ -156,13 +164,17 @@ impl Engines {
     fn config(&self, kind: Kind) -> wasmtime::Config {
         let mut config = self.codegen(kind);
         if self.allocation == Allocation::Pooled {
-            config.allocation_strategy(self.pool());
+            config.allocation_strategy(self.pool(kind));
         }
         config
     }
 
-    fn pool(&self) -> wasmtime::PoolingAllocationConfig {
+    fn pool(&self, kind: Kind) -> wasmtime::PoolingAllocationConfig {
         let places = self.options.places;
+        let stacks = match kind {
+            Kind::Plain => places,
+            Kind::Concurrent => places.saturating_mul(STACKS_OF_A_PLACE),
+        };
         let mut pool = wasmtime::PoolingAllocationConfig::new();
         // Instances are mere counters; memories, tables and stacks are address space.
         pool.total_core_instances(u32::MAX)
@@ -175,7 +187,7 @@ impl Engines {
             .max_component_instance_size(1 << 20)
             .total_memories(places)
             .total_tables(places.saturating_mul(TABLES_OF_A_PLACE))
-            .total_stacks(places)
+            .total_stacks(stacks)
             .total_gc_heaps(places)
             // One of each is the default and refuses standard modules.
             .max_memories_per_module(4)

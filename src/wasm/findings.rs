@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, MemoryScope};
 use crate::limits::{Limits, PAGE};
 use crate::wasm::artifact::{Loaded, Shape};
 use crate::wasm::contract::{Code, Contract};
-use crate::wasm::engine::{Kind, TABLES_OF_A_PLACE};
+use crate::wasm::engine::{Kind, STACKS_OF_A_PLACE, TABLES_OF_A_PLACE};
 use crate::wasm::linker;
 use crate::wasm::survey::Survey;
 
@@ -52,6 +52,11 @@ impl Findings {
         };
         // A guest without memory takes a place all the same: it has a stack and tables.
         let tables = required.num_tables.div_ceil(TABLES_OF_A_PLACE);
+        let stacks = match kind {
+            Kind::Plain => 1,
+            // One is kept for the next call while all others wait.
+            Kind::Concurrent => survey.calls_at_once.saturating_add(1).div_ceil(STACKS_OF_A_PLACE),
+        };
         Ok(Self {
             kind,
             shape: survey.shape,
@@ -61,7 +66,7 @@ impl Findings {
             serves_several: code.serves_several(),
             imports_outbound: imports_outbound(loaded),
             is_quiet: !survey.starts && imports_nothing_async(loaded),
-            places: required.num_memories.max(tables).max(1) + u32::from(survey.uses_heap),
+            places: required.num_memories.max(tables).max(stacks) + u32::from(survey.uses_heap),
             largest_memory: required.max_initial_memory_size.unwrap_or(0),
             memories: required.num_memories,
             largest_table: required.max_initial_table_size.unwrap_or(0),

@@ -165,11 +165,6 @@ impl Guest {
         self.exports.serve(&mut self.store, inside, crowd)
     }
 
-    /// Lets what is left of the last requests end.
-    pub(crate) fn rest(&mut self) -> impl Future<Output = wasmtime::Result<()>> + Send {
-        self.exports.rest(&mut self.store)
-    }
-
     /// Finds out what ended the guest.
     pub(crate) fn explain(&mut self, error: &wasmtime::Error) -> Fault {
         explain(error, self.store.data_mut())
@@ -183,9 +178,10 @@ impl Guest {
         }
     }
 
-    /// Tells whether something of an event still goes on in there.
-    pub(crate) fn is_unfinished(&self) -> bool {
-        self.store.data().unfinished
+    /// Tells whether something of an event still goes on in there, or holds a place of the client's.
+    pub(crate) fn is_unfinished(&mut self) -> bool {
+        let state = self.store.data_mut();
+        state.unfinished || state.sender().is_some_and(|sender| sender.is_holding())
     }
 
     /// Leaves nothing of an event in the store.

@@ -4,8 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use ::bytes::Bytes;
 use tokio::runtime::Handle;
-use wasmtime::component::Component;
+use wasmtime::component::{Component, Resource};
 use wasmtime::{Engine, ExternType, Module, ValType};
+use wasmtime_wasi::WasiView;
 
 use crate::error::{ErrorKind, Failure};
 use crate::wasm::contract::bytes::bridge::Bridge;
@@ -105,7 +106,23 @@ fn component_linker(engine: &Engine, kind: Kind) -> wasmtime::Result<wasmtime::c
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     }
     function::define(&mut linker)?;
+    define_reasons(&mut linker)?;
     Ok(linker)
+}
+
+/// Tells guests why a stream failed, in the message alone: where the process shows backtraces, the engine's own answer
+/// names the host's functions.
+fn define_reasons(linker: &mut wasmtime::component::Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    linker.instance("wasi:io/error@0.2.12")?.func_wrap(
+        "[method]error.to-debug-string",
+        |mut store: wasmtime::StoreContextMut<'_, State>, (error,): (Resource<wasmtime::Error>,)| {
+            let error = store.data_mut().ctx().table.get(&error)?;
+            Ok((format!("{error:#}"),))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<State>> {

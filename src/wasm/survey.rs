@@ -14,6 +14,8 @@ pub(crate) struct Survey {
     pub(crate) uses_heap: bool,
     /// It runs code of its own while a guest is made.
     pub(crate) starts: bool,
+    /// How many calls of a guest may run, or wait in the middle, at once; each on a stack of its own.
+    pub(crate) calls_at_once: u32,
 }
 
 /// Turns text into binary and leaves binary as it is.
@@ -27,7 +29,7 @@ pub(crate) fn to_binary<'a>(function: &str, code: &'a [u8]) -> Result<std::borro
 impl Survey {
     /// Reads the sections, not the bodies.
     pub(crate) fn of(function: &str, binary: &[u8]) -> Result<Self, ErrorKind> {
-        let mut survey = Self { shape: Shape::Module, uses_heap: false, starts: false };
+        let mut survey = Self { shape: Shape::Module, uses_heap: false, starts: false, calls_at_once: 1 };
         let mut first = true;
         let mut census = Census::default();
         for payload in Parser::new(0).parse_all(binary) {
@@ -48,6 +50,7 @@ impl Survey {
                 format!("it comes to more than {MOST_INSTANCES} instances, or to an unknown number");
             return Err(compile_error(function, &message));
         }
+        survey.calls_at_once = u32::try_from(census.lifting()).unwrap_or(u32::MAX).max(1);
         Ok(survey)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use fnhost::{Bytes, Context, Error, Function, Handler, OutboundLimits, Report, Runtime};
+use fnhost::{Bytes, Context, Error, Function, Handler, Isolation, OutboundLimits, Report, Runtime};
 use http_body_util::{BodyExt, Empty};
 use parking_lot::Mutex;
 
@@ -204,6 +204,29 @@ fn limits_hold_for_each_event_also_in_a_guest_that_serves_many() {
     assert!(status == 502 && text.contains("size exceeds limit"), "{status} {text}");
     assert!(world.refusals()[0].contains("max_response_bytes"));
     assert_quiet(&world.runtime, &[&web]);
+}
+
+#[test]
+fn an_answer_that_a_guest_neither_reads_nor_gives_back_ends_with_its_event() {
+    const CROWD: Isolation = Isolation::Concurrent { max_in_flight: 8, max_uses: 1_000 };
+    let (world, server) = (World::new(), Server::start());
+    for (code, isolation) in [(HTTP_RS, REUSE), (HTTP_RS_P3, REUSE), (HTTP_RS_P3, CROWD)] {
+        let function = Function::wasm("web", code)
+            .isolation(isolation)
+            .allow_outbound(server.url(""))
+            .outbound_limits(OutboundLimits::new().max_at_once(1));
+        let web = deploy(&world.runtime, function);
+        for _ in 0..3 {
+            let kept = world.get(&web, &format!("/keep?url={}", server.url("/")));
+            assert_eq!(kept.unwrap(), (200, "kept 200\n".into()));
+            until("the guest ends", || web.stats().unwrap().live == 0);
+        }
+        // Who reads what he asked for is kept.
+        assert_eq!(world.fetch(&web, &server.url("/a")), (200, "you asked /a".into()));
+        assert_eq!(world.get(&web, "/count").unwrap().1, "2");
+        until("the guest is idle", || web.stats().unwrap().idle == 1);
+        world.runtime.block_on(world.runtime.remove("web")).unwrap();
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::world::{Server, get, reaching, read, read_head, send, text, until_closed};
 use crate::block_on::block_on;
-use crate::outbound::{Budget, Patience, Refusal};
+use crate::outbound::{Budget, Holdings, Patience, Refusal};
 
 async fn hello() -> Server {
     Server::http(|_| Response::new("hello".into())).await
@@ -69,7 +69,11 @@ async fn tenants_functions_and_origins_share_nothing() {
     let server = hello().await;
     let outbound = reaching(server.address, |policy| policy.rules.allow("http://127.0.0.1:*").unwrap());
     let ask = async |url: &str, tenant: Option<&str>| {
-        let budget = Budget::new(Instant::now() + Duration::from_secs(60), tenant.map(Into::into));
+        let budget = Budget::new(
+            Instant::now() + Duration::from_secs(60),
+            tenant.map(Into::into),
+            Holdings::default(),
+        );
         let answer = outbound.send(get(url), Patience::default(), &budget).await.unwrap();
         assert_eq!(read(answer).await.as_deref(), Ok("hello"));
         server.accepted()

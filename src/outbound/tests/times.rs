@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::world::{Book, Server, budget, get, policy, reaching, read, read_head, until_closed};
-use crate::outbound::{BoxFuture, Budget, Outbound, Patience, Policy, Refusal, Resolve, Step};
+use crate::outbound::{BoxFuture, Budget, Holdings, Outbound, Patience, Policy, Refusal, Resolve, Step};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -32,7 +32,7 @@ async fn timed_out(outbound: &Outbound, url: &str, patience: Patience) -> Step {
 
 /// Asks with the default times, but a short deadline, and answers what took too long.
 async fn cut_off(outbound: &Outbound, url: &str) -> Step {
-    let budget = Budget::new(Instant::now() + SHORT, None);
+    let budget = Budget::new(Instant::now() + SHORT, None, Holdings::default());
     let asked = async { read(outbound.send(get(url), Patience::default(), &budget).await?).await };
     match asked.await {
         Err(Refusal::Deadline { step }) => step,
@@ -151,7 +151,7 @@ async fn a_guest_that_never_ends_its_body_is_cut_off_by_the_deadline() {
     let outbound = reaching(server.address, |_| {});
     let body = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
     let request = Request::post(server.url("api.test")).body(body).unwrap();
-    let budget = Budget::new(Instant::now() + 2 * SHORT, None);
+    let budget = Budget::new(Instant::now() + 2 * SHORT, None, Holdings::default());
     let patience = Patience { first_byte: SHORT, ..Patience::default() };
     let refusal = outbound.send(request, patience, &budget).await.unwrap_err();
     assert_eq!(refusal, Refusal::Deadline { step: Step::FirstByte });

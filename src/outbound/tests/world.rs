@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::outbound::{BoxFuture, Budget, Outbound, Patience, Policy, Receiving, Refusal, Resolve};
+use crate::outbound::{BoxFuture, Budget, Holdings, Outbound, Patience, Policy, Receiving, Refusal, Resolve};
 
 /// Answers names as it was told to; the last answer is given again and again.
 #[derive(Debug, Default)]
@@ -163,7 +163,7 @@ pub(super) fn reaching(address: SocketAddr, change: impl FnOnce(&mut Policy)) ->
 }
 
 pub(super) fn budget() -> Budget {
-    Budget::new(Instant::now() + Duration::from_secs(60), None)
+    Budget::new(Instant::now() + Duration::from_secs(60), None, Holdings::default())
 }
 
 pub(super) fn get(url: &str) -> Request<String> {

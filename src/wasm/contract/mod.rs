@@ -201,14 +201,6 @@ impl Exports {
         }
     }
 
-    /// Lets what is left of the last requests end.
-    pub(crate) async fn rest(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
-        match self {
-            Self::Http(exports) => exports.rest(store).await,
-            _ => Ok(()),
-        }
-    }
-
     /// Hands the event to the guest; the inner error is what it answered, the outer one ends the guest.
     pub(crate) async fn call(
         &mut self,

@@ -1,11 +1,14 @@
 //! One guest of wasi:http 0.3 that serves several requests at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fnhost::{Bytes, Context, Error, Function, Handler, Isolation, Runtime};
+use fnhost::{Bytes, Context, Error, Event, Function, Handler, Isolation, Runtime};
 use http_body_util::{BodyExt, Empty};
 
-use crate::kit::{Dice, REUSE, assert_quiet, deploy, host, kind, poll, refused, runtime, says, until};
+use crate::cache::Folder;
+use crate::kit::{
+    Dice, Latch, REUSE, assert_quiet, deploy, holding, host, kind, poll, refused, runtime, says, small, until,
+};
 use crate::wasi_http::{HTTP_RS, HTTP_RS_P3, chunks, get, guest_p3, open, request};
 
 fn crowded(max_in_flight: u32) -> Function {
@@ -19,6 +22,130 @@ fn all(runtime: &Runtime, handler: &Handler, paths: &[&str]) -> Vec<Result<Strin
         Ok(String::from_utf8(body.collect().await?.to_bytes().to_vec()).unwrap())
     };
     runtime.block_on(futures_util::future::join_all(paths.iter().map(|path| one(path))))
+}
+
+#[test]
+fn one_guest_serves_several_requests_at_once() {
+    let (runtime, web) = host(crowded(8));
+    let started = Instant::now();
+    let answers = all(&runtime, &web, &["/slow?ms=300"; 8]);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
+    assert_eq!(get(&runtime, &web, "/peak").1, "8", "they overlap in one guest");
+    assert_eq!(web.stats().unwrap().created, 1);
+    until("the guest is idle", || web.stats().unwrap().idle == 1);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn no_more_than_so_many_are_in_one_guest() {
+    let (runtime, web) = host(crowded(3));
+    let answers = all(&runtime, &web, &["/slow?ms=200"; 9]);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(web.stats().unwrap().created, 3);
+    assert_eq!(get(&runtime, &web, "/peak").1, "3");
+    until("the guests are idle", || web.stats().unwrap().idle == 3);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn whoever_comes_next_meets_the_guest_wherever_it_stands() {
+    let (runtime, web) = host(crowded(8));
+    for served in 1..=300 {
+        assert_eq!(get(&runtime, &web, "/count").1, served.to_string());
+    }
+    assert_eq!(web.stats().unwrap().created, 1);
+    until("the guest is idle", || web.stats().unwrap().idle == 1);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn who_waits_for_a_guest_that_is_being_made_needs_no_time_to_queue() {
+    let folder = Folder::new();
+    let runtime = small().cache_dir(folder.path()).shards(1).build().unwrap();
+    // Its code is mapped while the first event waits, and the others with it.
+    let web = deploy(&runtime, crowded(8).queue_timeout(Duration::ZERO));
+    let answers = all(&runtime, &web, &["/slow?ms=10"; 8]);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(web.stats().unwrap().created, 1);
+    until("the guest is idle", || web.stats().unwrap().idle == 1);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn when_the_first_gets_no_guest_the_others_look_after_themselves() {
+    for gives_up in [true, false] {
+        let runtime = Runtime::builder().places(1).shards(1).build().unwrap();
+        let latch = Latch::new();
+        let (web, holder) = (deploy(&runtime, crowded(8)), deploy(&runtime, holding("holder", &latch)));
+        let mut held = Box::pin(holder.invoke(Event::bytes("t", "x")));
+        assert!(poll(&mut held).is_pending());
+        let ask = |context| Box::pin(web.http(context, request("GET", "/slow?ms=1", Empty::<Bytes>::new())));
+        let mut first =
+            ask(Context::new().with_timeout(Duration::from_millis(if gives_up { 9_000 } else { 50 })));
+        let (mut second, mut third) = (ask(Context::new()), ask(Context::new()));
+        let is_waiting = [&mut first, &mut second, &mut third].map(|asked| poll(asked).is_pending());
+        assert_eq!(is_waiting, [true; 3]);
+        if gives_up {
+            drop(first);
+        } else {
+            assert_eq!(kind(runtime.block_on(first).map(drop)), "timed-out");
+        }
+        latch.open();
+        let (_, second, third) = runtime.block_on(futures_util::future::join3(held, second, third));
+        assert!(second.is_ok() && third.is_ok(), "{second:?} {third:?}");
+        drop((second, third));
+        assert_quiet(&runtime, &[&web, &holder]);
+    }
+}
+
+#[test]
+fn uses_are_counted_over_all_stays_of_a_guest() {
+    let (runtime, web) = host(guest_p3().isolation(Isolation::Concurrent { max_in_flight: 8, max_uses: 4 }));
+    let idle = || until("the guest is idle", || web.stats().unwrap().idle == 1);
+    for served in ["1", "2", "3"] {
+        assert_eq!(get(&runtime, &web, "/count").1, served);
+        idle();
+    }
+    let mut counts: Vec<String> =
+        all(&runtime, &web, &["/count"; 4]).into_iter().map(Result::unwrap).collect();
+    counts.sort();
+    assert_eq!(counts, ["1", "2", "3", "4"], "one more in the old guest, three in a new one");
+    assert_eq!(web.stats().unwrap().created, 2);
+    idle();
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn calls_that_wait_in_the_middle_find_stacks_also_where_places_are_few() {
+    let runtime = Runtime::builder().places(2).shards(1).build().unwrap();
+    let web = deploy(&runtime, crowded(8));
+    for _ in 0..4 {
+        let answers = all(&runtime, &web, &["/block?ms=5", "/slow?ms=5", "/block?ms=1"].repeat(8));
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    }
+    until("nobody is served", || web.stats().unwrap().running == 0);
+    assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn a_deadline_ends_its_own_request_and_the_guest_takes_no_more() {
+    let (runtime, web) = host(crowded(8));
+    // Who waits for a guest to be made may pass his deadline before he is in.
+    assert_eq!(get(&runtime, &web, "/count").1, "1");
+    until("the guest is idle", || web.stats().unwrap().idle == 1);
+    let answers = runtime.block_on(async {
+        let web = &web;
+        let asked = |path: &'static str, context| async move {
+            web.http(context, request("GET", path, Empty::<Bytes>::new())).await.map(drop)
+        };
+        let short = Context::new().with_timeout(Duration::from_millis(100));
+        futures_util::future::join(asked("/slow?ms=400", Context::new()), asked("/slow?ms=9000", short)).await
+    });
+    assert!(answers.0.is_ok(), "{answers:?}");
+    assert_eq!(kind(answers.1), "timed-out");
+    assert_eq!(get(&runtime, &web, "/count").1, "1", "a guest with something unfinished serves nobody else");
+    assert_quiet(&runtime, &[&web]);
 }
 
 #[test]

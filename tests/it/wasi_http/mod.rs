@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use fnhost::{Bytes, Context, Contract, Error, Event, Function, Handler, HttpBody, Runtime};
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 
-use crate::kit::{MIB, REUSE, assert_quiet, deploy, host, kind, runtime, until};
+use crate::kit::{MIB, REUSE, assert_quiet, deploy, host, in_child, kind, runtime, until};
 
 const HTTP_RS: &[u8] = include_bytes!("../../guests/http-rs.wasm");
 
@@ -235,6 +235,21 @@ fn sizes_have_limits_both_ways() {
     let (_, body) = runtime.block_on(ask(&web, request("GET", "/source?bytes=2000000", Empty::new())));
     assert_eq!(kind(body), "payload-too-large");
     assert_quiet(&runtime, &[&web]);
+}
+
+#[test]
+fn why_a_body_broke_off_is_told_without_what_the_host_is_made_of() {
+    let name = "wasi_http::why_a_body_broke_off_is_told_without_what_the_host_is_made_of";
+    let said = in_child(name, "-c 0 && export RUST_BACKTRACE=1", || {
+        let (runtime, web) = host(guest());
+        let frames = [Ok(Frame::data(Bytes::from("abc"))), Err("the line is cut")];
+        let sent = StreamBody::new(futures_util::stream::iter(frames));
+        let (_, told) = runtime.block_on(ask(&web, request("POST", "/sink", sent)));
+        String::from_utf8(told.unwrap().to_vec()).unwrap().replace('\n', "|")
+    });
+    let Some(said) = said else { return };
+    assert!(said.starts_with("the body ended after 3 bytes: "), "{said}");
+    assert!(!["fnhost", "wasmtime", "0: "].iter().any(|inside| said.contains(inside)), "{said}");
 }
 
 #[test]

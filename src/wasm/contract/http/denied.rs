@@ -18,6 +18,14 @@ impl Sender {
         None
     }
 
+    pub(crate) fn is_holding(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn is_overdue(&self) -> bool {
+        false
+    }
+
     pub(crate) fn send(&mut self, _: http::Request<WasiBody>, _: Option<RequestOptions>) -> Sent {
         Box::new(async { Err(Error::HttpRequestDenied) })
     }

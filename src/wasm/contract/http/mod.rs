@@ -118,14 +118,6 @@ impl Exports {
         }
     }
 
-    /// Lets what is left of the last requests end.
-    pub(crate) async fn rest(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
-        match &self.version {
-            Version::V3(exports) => exports.rest(store).await,
-            Version::V2(_) => Ok(()),
-        }
-    }
-
     pub(crate) async fn call(
         &self,
         store: &mut Store<State>,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use crate::outbound::{Budget, Outbound, Part, Patience, Refusal, Step};
+use crate::outbound::{Budget, Holdings, Outbound, Part, Patience, Refusal, Step};
 use crate::report::OutboundUse;
 use crate::wasm::contract::http::hooks::Sent;
 
@@ -14,13 +14,21 @@ use crate::wasm::contract::http::hooks::Sent;
 pub(crate) struct Sender {
     outbound: Outbound,
     budget: Option<Budget>,
+    /// There, once something was sent.
+    holdings: Option<Holdings>,
     deadline: Instant,
     tenant: Option<Arc<str>>,
 }
 
 impl Sender {
     pub(crate) fn new(outbound: &Outbound) -> Self {
-        Self { outbound: outbound.clone(), budget: None, deadline: Instant::now(), tenant: None }
+        Self {
+            outbound: outbound.clone(),
+            budget: None,
+            holdings: None,
+            deadline: Instant::now(),
+            tenant: None,
+        }
     }
 
     /// Begins an event, which has a budget of its own.
@@ -40,9 +48,21 @@ impl Sender {
         }))
     }
 
+    /// Tells whether a request is not over: it waits, or its answer was neither read nor dropped.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.holdings.as_ref().is_some_and(Holdings::is_any)
+    }
+
+    /// Tells whether a request is not over whose event must be.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.holdings.as_ref().is_some_and(|holdings| holdings.is_any_overdue(Instant::now()))
+    }
+
     pub(crate) fn send(&mut self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Sent {
         let (deadline, tenant) = (self.deadline, &self.tenant);
-        let budget = self.budget.get_or_insert_with(|| Budget::new(deadline, tenant.clone())).clone();
+        let holdings = self.holdings.get_or_insert_default();
+        let open = || Budget::new(deadline, tenant.clone(), holdings.clone());
+        let budget = self.budget.get_or_insert_with(open).clone();
         let outbound = self.outbound.clone();
         Box::new(async move {
             let request = request.map(|body| body.map_err(|error| error.to_string()));

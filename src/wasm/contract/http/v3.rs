@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 
 use futures_util::Stream;
@@ -60,7 +59,7 @@ impl Exports {
 }
 
 impl Exports {
-    /// Serves whoever comes in, several at once, until nobody waits any more.
+    /// Serves whoever comes in, several at once, until nobody waits any more and the guest has ended its tasks.
     pub(super) async fn serve(
         &self,
         store: &mut Store<State>,
@@ -70,7 +69,7 @@ impl Exports {
         let service = &self.0;
         let serving = store.run_concurrent(async |accessor| {
             let mut visits = FuturesUnordered::new();
-            let ended: wasmtime::Result<()> = poll_fn(|cx| {
+            poll_fn(|cx| {
                 loop {
                     while let Poll::Ready(Some(visit)) = inside.poll_recv(cx) {
                         visits.push(receive(service, accessor, visit));
@@ -78,24 +77,17 @@ impl Exports {
                     match Pin::new(&mut visits).poll_next(cx) {
                         Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                         Poll::Ready(Some(Ok(()))) => {}
-                        // Who joined last is about to hand his request in.
-                        Poll::Ready(None) | Poll::Pending if crowd.is_empty(cx.waker()) => {
-                            crowd.leaving.store(true, SeqCst);
-                            return Poll::Ready(Ok(()));
+                        // Who joined last may be about to hand his request in.
+                        Poll::Ready(None) if crowd.is_empty(cx.waker()) => {
+                            return accessor.poll_no_interesting_tasks(cx).map(Ok);
                         }
                         Poll::Ready(None) | Poll::Pending => return Poll::Pending,
                     }
                 }
             })
-            .await;
-            ended
+            .await
         });
         boxed(serving).await?
-    }
-
-    /// Lets what is left of the last requests end.
-    pub(super) async fn rest(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
-        boxed(store.run_concurrent(async |accessor| note_unfinished(accessor).await)).await
     }
 }
 
@@ -124,6 +116,10 @@ async fn receive(service: &Service, accessor: &Accessor<State>, visit: Visit) ->
         let latest = state.deadline;
         // Whoever came last; what is under way keeps the budget that it began with.
         if let Some(sender) = state.sender() {
+            if sender.is_overdue() {
+                // Nobody knows whose it was; what it holds comes back when the guest goes.
+                crowd.retire();
+            }
             sender.begin(latest, crowd.tenant().clone());
         }
     });

@@ -50,6 +50,18 @@ pub(crate) async fn many(question: Question) -> Answered {
     text(200, &lines)
 }
 
+/// Asks `url`, and neither reads the answer nor gives it back.
+pub(crate) async fn keep(question: Question) -> Answered {
+    match ask_on_behalf(question).await {
+        Ok(response) => {
+            let status = response.get_status_code();
+            std::mem::forget(response);
+            text(200, &format!("kept {status}\n"))
+        }
+        Err(error) => text(502, &format!("{error}\n")),
+    }
+}
+
 async fn measure(query: Rc<Query>) -> Result<(u16, usize), String> {
     let (body, request) = request(&query)?;
     spawn_local(body.finish(Ok(None)));

@@ -19,6 +19,18 @@ pub(crate) async fn slow(question: &Question) -> Answered {
     text(200, "slow\n")
 }
 
+/// Waits in the middle of a call, which keeps its stack.
+pub(crate) fn block(question: &Question) -> Answered {
+    #[link(wasm_import_module = "wasi:clocks/monotonic-clock@0.3.0")]
+    unsafe extern "C" {
+        #[link_name = "wait-for"]
+        fn wait_here(nanoseconds: u64);
+    }
+    // SAFETY: the interface has this function, and a number is all that it takes.
+    unsafe { wait_here(question.query.nanoseconds("ms")) };
+    text(200, "slow\n")
+}
+
 /// Sends the head and one chunk, waits, and sends another.
 pub(crate) fn hold(question: &Question) -> Answered {
     let pause = question.query.nanoseconds("ms");

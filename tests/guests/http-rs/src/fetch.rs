@@ -53,6 +53,18 @@ pub(crate) fn many(question: &Question, out: ResponseOutparam) -> io::Result<()>
     text(out, 200, &lines)
 }
 
+/// Asks `url`, and neither reads the answer nor gives it back.
+pub(crate) fn keep(question: &Question, out: ResponseOutparam) -> io::Result<()> {
+    match ask(question, false).and_then(|pending| wait(&pending)) {
+        Ok(response) => {
+            let status = response.status();
+            std::mem::forget(response);
+            text(out, 200, &format!("kept {status}\n"))
+        }
+        Err(error) => text(out, 502, &format!("{error}\n")),
+    }
+}
+
 fn measure(pending: &FutureIncomingResponse) -> io::Result<(u16, usize)> {
     let response = wait(pending)?;
     let mut bytes = 0;

@@ -48,6 +48,7 @@ fn route(question: &Question, served: u64, out: ResponseOutparam) -> io::Result<
         "/log" => heads::log(question, out),
         "/fetch" => fetch::one(question, out),
         "/fetch-many" => fetch::many(question, out),
+        "/keep" => fetch::keep(question, out),
         "/slow" => misbehave::slow(question, out),
         "/hold" => misbehave::hold(question, out),
         "/after" => misbehave::after(question, out),

@@ -8,6 +8,7 @@
 
 #[path = "../kit/mod.rs"]
 mod kit;
+mod bare;
 mod floor;
 mod guest;
 mod load;
@@ -28,7 +29,9 @@ fn main() {
     match args[..] {
         ["serve", who, port] => serve(who, "hello", port),
         ["serve", who, guest, port] => serve(who, guest, port),
-        ["serve", ..] => println!("usage: serve axum|fnhost|handler|twin|tuned [hello|p3|spidermonkey] PORT"),
+        ["serve", ..] => {
+            println!("usage: serve axum|fnhost|handler|bare|twin|tuned [hello|p3|spidermonkey] PORT")
+        }
         _ => take_turns(Effort::from_args()),
     }
 }

@@ -14,9 +14,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 
-use crate::floor;
 use crate::guest::Guest;
 use crate::twin::{Pool, Twin};
+use crate::{bare, floor};
 
 /// Who takes part.
 #[derive(Clone, Copy)]
@@ -27,13 +27,15 @@ pub(crate) enum Who {
     Fnhost,
     /// The handler alone, without a gateway.
     Handler,
+    /// The bare engine, in the task of the connection.
+    Bare,
     /// The bare engine, as `wasmtime serve` has it by default.
     Twin,
     /// The same with its pool tuned.
     Tuned,
 }
 
-const ALL: [Who; 5] = [Who::Axum, Who::Fnhost, Who::Handler, Who::Twin, Who::Tuned];
+const ALL: [Who; 6] = [Who::Axum, Who::Fnhost, Who::Handler, Who::Bare, Who::Twin, Who::Tuned];
 
 impl Who {
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -45,6 +47,7 @@ impl Who {
             Self::Axum => "axum",
             Self::Fnhost => "fnhost",
             Self::Handler => "handler",
+            Self::Bare => "bare",
             Self::Twin => "twin",
             Self::Tuned => "tuned",
         }
@@ -60,6 +63,7 @@ pub(crate) fn serve(who: Who, guest: &Guest, listener: TcpListener) {
         }),
         Who::Fnhost => gateway(guest, listener),
         Who::Handler => handler(guest, &listener),
+        Who::Bare => bare::run(&guest.code, &listener),
         Who::Twin => twin(&Twin::new(&guest.code, Pool::Plain), listener),
         Who::Tuned => twin(&Twin::new(&guest.code, Pool::Tuned), listener),
     }

@@ -59,14 +59,23 @@ impl Twin {
     }
 }
 
-fn engine(pool: Pool) -> Result<Engine> {
-    let mut pooling = PoolingAllocationConfig::new();
-    if matches!(pool, Pool::Tuned) {
-        pooling.linear_memory_keep_resident(1 << 20).table_keep_resident(64 << 10).pagemap_scan(Enabled::Yes);
+impl Pool {
+    pub(crate) fn config(self) -> InstanceAllocationStrategy {
+        let mut pooling = PoolingAllocationConfig::new();
+        if matches!(self, Self::Tuned) {
+            pooling
+                .linear_memory_keep_resident(1 << 20)
+                .table_keep_resident(64 << 10)
+                .pagemap_scan(Enabled::Yes);
+        }
+        InstanceAllocationStrategy::Pooling(pooling)
     }
+}
+
+fn engine(pool: Pool) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling));
+    config.allocation_strategy(pool.config());
     Engine::new(&config)
 }
 
@@ -80,7 +89,7 @@ fn linker(engine: &Engine) -> Result<Linker<Host>> {
     Ok(linker)
 }
 
-struct Host {
+pub(crate) struct Host {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -88,7 +97,7 @@ struct Host {
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().inherit_stderr().build(),

@@ -51,13 +51,15 @@ impl Answerer {
         context: Context,
         (parts, body): (Parts, Incoming),
     ) -> Result<Response<Body>, Refusal> {
+        // What is large and not on the way of most requests is boxed: it would make the future of every request as
+        // large, and that is moved several times.
         let (callee, request) = match self {
-            Self::Folder(folder) => return folder.answer(&parts).await,
+            Self::Folder(folder) => return Box::pin(folder.answer(&parts)).await,
             Self::Function(callee) => (callee, Request::from_parts(parts, body)),
         };
         match &callee.cloud_events {
             None => callee.answer(server, context, request).await,
-            Some(events) => callee.take(server, context, (events, request)).await,
+            Some(events) => Box::pin(callee.take(server, context, (events, request))).await,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::http::ids::Ids;
 use crate::http::route::pattern::Pattern;
 use crate::http::route::table::Table;
 use crate::http::route::{Route, host, path};
-use crate::http::serve::{ServeOptions, Served, serve};
+use crate::http::serve::{RequestBody, ServeOptions, Served, Serves, serve};
 use crate::limits::MIB;
 use crate::runtime::Runtime;
 
@@ -261,6 +261,14 @@ where
     fn call(&mut self, request: Request<B>) -> Answering {
         let (gateway, request) = (self.clone(), request.map(Incoming::new));
         Box::pin(async move { Ok(gateway.respond(request).await) })
+    }
+}
+
+impl Serves for Gateway {
+    type Body = Body;
+
+    fn serve(&self, request: Request<RequestBody>) -> impl Future<Output = Response<Body>> + Send {
+        self.respond(request.map(Incoming::new))
     }
 }
 

@@ -74,7 +74,7 @@ impl Handler {
         let answer = match self.route.resolve(lane::home()) {
             Some(slot) if !slot.deployment.callee.speaks_http() => {
                 request.body().seen().set_limit(slot.deployment.limits.event);
-                self.answer_event(context, request).await?
+                Box::pin(self.answer_event(context, request)).await?
             }
             // Of one that is not there the error says so.
             _ => self.answer_http(context, request).await?,

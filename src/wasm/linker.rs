@@ -100,6 +100,10 @@ impl Linkers {
 fn component_linker(engine: &Engine, kind: Kind) -> wasmtime::Result<wasmtime::component::Linker<State>> {
     let mut linker = wasmtime::component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Once more, as the engine's own streams ask for all of WASI to find the table, and would have it made.
+    linker.allow_shadowing(true);
+    wasmtime_wasi_io::add_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     if kind == Kind::Concurrent {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;

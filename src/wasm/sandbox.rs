@@ -209,7 +209,7 @@ impl Sandbox {
         let need = self.need();
         let seat = match self.pool.try_checkout(&tenant, lane, need) {
             Some(seat) => seat,
-            None => self.seat(call, lane, need).await?,
+            None => boxed(self.seat(call, lane, need)).await?,
         };
         let started = call.start();
         // Not `lease`: an async function around it would move this future once more.
@@ -271,7 +271,7 @@ impl Sandbox {
             }
             None => {
                 call.report.start = Some(Start::Cold);
-                self.map(call, (started, deadline), lane).await?
+                boxed(self.map(call, (started, deadline), lane)).await?
             }
         };
         let granted = vacancy.granted();

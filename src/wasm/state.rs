@@ -9,11 +9,13 @@ use tracing::Level;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
 
 use crate::context::Context;
 use crate::error::Failure;
 use crate::event::Event;
 use crate::wasm::census::MOST_INSTANCES;
+use crate::wasm::contract::granted_wasi;
 use crate::wasm::contract::http::{Sender, Side};
 use crate::wasm::linked::Linked;
 use crate::wasm::log::{Log, SharedLog};
@@ -48,7 +50,8 @@ pub(crate) enum Wasi {
 
 /// WASI of components: 0.2 and 0.3.
 pub(crate) struct P2 {
-    ctx: WasiCtx,
+    /// None until the guest asks for something of it, which small handlers of HTTP never do.
+    ctx: Option<WasiCtx>,
     table: ResourceTable,
     http: Side,
 }
@@ -94,8 +97,13 @@ impl State {
         self.wasi = if self.linked.mapped.code.is_module() {
             Wasi::p1(builder)
         } else {
-            Wasi::p2(builder, self.linked.sender())
+            Wasi::p2(Some(builder.build()), self.linked.sender())
         };
+    }
+
+    /// Gives the guest what it imports of WASI, made once it asks for something of it.
+    pub(crate) fn set_wasi_later(&mut self) {
+        self.wasi = Wasi::p2(None, self.linked.sender());
     }
 
     /// Returns the milliseconds left of the phase that runs now.
@@ -170,7 +178,7 @@ impl State {
 
     fn p2(&mut self) -> &mut P2 {
         if !matches!(self.wasi, Wasi::P2(_)) {
-            self.wasi = Wasi::p2(&mut WasiCtxBuilder::new(), self.linked.sender());
+            self.wasi = Wasi::p2(Some(WasiCtxBuilder::new().build()), self.linked.sender());
         }
         match &mut self.wasi {
             Wasi::P2(p2) => p2,
@@ -200,17 +208,28 @@ impl Wasi {
         Self::P1(Box::new(builder.build_p1()))
     }
 
-    pub(crate) fn p2(builder: &mut WasiCtxBuilder, sender: Option<Sender>) -> Self {
+    fn p2(ctx: Option<WasiCtx>, sender: Option<Sender>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self::P2(Box::new(P2 { ctx: builder.build(), table, http: Side::new(sender) }))
+        Self::P2(Box::new(P2 { ctx, table, http: Side::new(sender) }))
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        if self.p2().ctx.is_none() {
+            let granted =
+                granted_wasi(self).expect("it is made later only where nothing of it can be missing").build();
+            self.p2().ctx = Some(granted);
+        }
         let P2 { ctx, table, .. } = self.p2();
-        WasiCtxView { ctx, table }
+        WasiCtxView { ctx: ctx.as_mut().expect("it was made above"), table }
+    }
+}
+
+impl IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.p2().table
     }
 }
 

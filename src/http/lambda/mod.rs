@@ -35,7 +35,7 @@ use self::guard::Trust;
 use crate::body::Buffers;
 use crate::error::{Error, ErrorKind};
 use crate::http::body::Body;
-use crate::http::serve::{ServeOptions, Served, serve};
+use crate::http::serve::{RequestBody, ServeOptions, Served, Serves, serve};
 use crate::limits::MIB;
 use crate::runtime::Runtime;
 
@@ -188,6 +188,17 @@ where
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+impl Serves for LambdaService {
+    type Body = Body;
+
+    fn serve(
+        &self,
+        request: http::Request<RequestBody>,
+    ) -> impl Future<Output = http::Response<Body>> + Send {
+        self.answer(request)
     }
 }
 

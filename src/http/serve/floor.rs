@@ -59,7 +59,7 @@ impl Floor {
     ) -> io::Result<Self> {
         let (wish, wished) = watch::channel(Wish::Serve);
         let (end, ended) = oneshot::channel();
-        let run = move || drop(end.send(run(listener, &service, &options, wished)));
+        let run = move || drop(end.send(run(listener, &Arc::new(service), &options, wished)));
         let thread = thread::Builder::new().name("fnhost-accept".into()).spawn(run)?;
         Ok(Self { wish, ended, thread: Some(thread) })
     }
@@ -89,7 +89,7 @@ impl Drop for Floor {
 /// The life of the thread that accepts.
 fn run<S: Serves>(
     listener: TcpListener,
-    service: &S,
+    service: &Arc<S>,
     options: &ServeOptions,
     wished: watch::Receiver<Wish>,
 ) -> io::Result<Served> {
@@ -102,10 +102,10 @@ fn run<S: Serves>(
     served
 }
 
-fn start_workers<S: Serves>(service: &S, options: &ServeOptions) -> io::Result<Vec<Worker>> {
+fn start_workers<S: Serves>(service: &Arc<S>, options: &ServeOptions) -> io::Result<Vec<Worker>> {
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or_else(cores);
-    (0..threads).map(|number| Worker::start(number, service.clone(), options)).collect()
+    (0..threads).map(|number| Worker::start(number, Arc::clone(service), options)).collect()
 }
 
 struct Acceptor {

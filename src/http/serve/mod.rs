@@ -29,7 +29,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
 use std::io;
@@ -38,7 +37,6 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use http_body::Body;
-use tower_service::Service;
 
 pub(crate) use self::bodies::RequestBody;
 pub use self::floor::Served;
@@ -46,26 +44,16 @@ use self::floor::{Floor, Wish};
 pub use self::options::ServeOptions;
 
 /// What can answer requests here.
-pub(crate) trait Serves:
-    Service<
-        http::Request<RequestBody>,
-        Error = Infallible,
-        Future: Send,
-        Response = http::Response<Self::Body>,
-    > + Clone
-    + Send
-    + 'static
-{
+///
+/// It is no tower service: one of those answers with a future that borrows nothing, so that each request would count a
+/// reference to it and move its future to the heap.
+pub(crate) trait Serves: Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
-}
 
-impl<S, B> Serves for S
-where
-    S: Service<http::Request<RequestBody>, Error = Infallible, Future: Send, Response = http::Response<B>>,
-    S: Clone + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
-{
-    type Body = B;
+    fn serve(
+        &self,
+        request: http::Request<RequestBody>,
+    ) -> impl Future<Output = http::Response<Self::Body>> + Send;
 }
 
 /// Serves until `shutdown` is ready, then drains: no new connection, idle ones close, requests in flight end within

@@ -53,11 +53,15 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts the thread.
-    pub(super) fn start<S: Serves>(number: usize, service: S, options: &ServeOptions) -> io::Result<Self> {
+    pub(super) fn start<S: Serves>(
+        number: usize,
+        service: Arc<S>,
+        options: &ServeOptions,
+    ) -> io::Result<Self> {
         let (newcomers, come) = unbounded_channel();
         let (started, has_started) = sync_channel(1);
         let options = options.clone();
-        let run = move || run(&started, come, &service, &options);
+        let run = move || run(&started, come, service, &options);
         let thread = thread::Builder::new().name(format!("fnhost-http-{number}")).spawn(run)?;
         has_started.recv().map_err(io::Error::other)??;
         Ok(Self { newcomers, load: Arc::default(), thread })
@@ -88,7 +92,7 @@ impl Worker {
 fn run<S: Serves>(
     started: &SyncSender<io::Result<()>>,
     newcomers: UnboundedReceiver<Newcomer>,
-    service: &S,
+    service: Arc<S>,
     options: &ServeOptions,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -99,18 +103,25 @@ fn run<S: Serves>(
     let _ = started.send(outcome);
     if let Some(runtime) = runtime {
         lane::settle();
-        runtime.block_on(welcome(newcomers, service, options));
+        // Counted once more for this thread alone, so that the requests of others do not fight over the count.
+        runtime.block_on(welcome(newcomers, &Arc::new(service), options));
     }
 }
 
 /// Serves all who come until nobody comes any more and the last one is gone.
-async fn welcome<S: Serves>(mut newcomers: UnboundedReceiver<Newcomer>, service: &S, options: &ServeOptions) {
+async fn welcome<S: Serves>(
+    mut newcomers: UnboundedReceiver<Newcomer>,
+    service: &Arc<Arc<S>>,
+    options: &ServeOptions,
+) {
     let mut connections = JoinSet::new();
     let mut is_open = true;
     poll_fn(|cx| {
         while is_open && let Poll::Ready(newcomer) = newcomers.poll_recv(cx) {
             match newcomer {
-                Some(newcomer) => drop(connections.spawn(serve(newcomer, service.clone(), options.clone()))),
+                Some(newcomer) => {
+                    drop(connections.spawn(serve(newcomer, Arc::clone(service), options.clone())))
+                }
                 None => is_open = false,
             }
         }
@@ -128,14 +139,14 @@ fn tell(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn serve<S: Serves>(newcomer: Newcomer, service: S, options: ServeOptions) {
+async fn serve<S: Serves>(newcomer: Newcomer, service: Arc<Arc<S>>, options: ServeOptions) {
     let Newcomer { stream, seat } = newcomer;
     let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
     let (stream, connection) = (Arc::new(stream), Arc::clone(seat.connection()));
     let socket = TokioIo::new(Socket::new(Arc::clone(&stream), Arc::clone(&connection)));
     let asked = Arc::clone(&connection);
     let most_headers = options.headers;
-    let service = service_fn(move |request| answer(service.clone(), &asked, request, most_headers));
+    let service = service_fn(move |request| answer(Arc::clone(&service), &asked, request, most_headers));
     let http = protocol(&options, &connection).serve_connection(socket, service).into_owned();
     attend::attend(stream, connection, http, |http| http.graceful_shutdown()).await;
     drop(seat);
@@ -143,7 +154,7 @@ async fn serve<S: Serves>(newcomer: Newcomer, service: S, options: ServeOptions)
 
 /// Answers one request.
 fn answer<S: Serves>(
-    mut service: S,
+    service: Arc<Arc<S>>,
     connection: &Arc<Connection>,
     request: Request<Incoming>,
     most_headers: usize,
@@ -156,8 +167,7 @@ fn answer<S: Serves>(
             return Ok(manners::refused(status, version, ResponseBody::new(None, in_flight)));
         }
         let request = request.map(|body| RequestBody::new(body, in_flight.connection()));
-        poll_fn(|cx| service.poll_ready(cx)).await?;
-        let response = service.call(request).await?;
+        let response = service.serve(request).await;
         Ok(response.map(|body| ResponseBody::new(Some(body), in_flight)))
     }
 }

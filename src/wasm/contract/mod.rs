@@ -13,6 +13,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use wasmtime::Store;
+use wasmtime_wasi::WasiCtxBuilder;
 
 use crate::body::Writer;
 use crate::context::Context;
@@ -257,11 +258,22 @@ pub(crate) const NEVER: u64 = 1 << 40;
 
 /// Gives the guest the part of WASI that its function was granted, with its output in the log.
 pub(crate) fn give_wasi(state: &mut State, recipe: &Recipe) -> wasmtime::Result<()> {
-    let log = state.log().clone();
-    let mut builder = recipe.wasi(&state.linked.facts.name)?;
-    builder.stdout(stdio::log(&log, stdio::Source::Stdout)).stderr(stdio::log(&log, stdio::Source::Stderr));
-    state.set_wasi(&mut builder);
+    // A folder that is gone has to be told of now; nothing else can be missing.
+    if recipe.dirs.is_empty() && !state.linked.mapped.code.is_module() {
+        state.set_wasi_later();
+    } else {
+        let mut granted = granted_wasi(state)?;
+        state.set_wasi(&mut granted);
+    }
     Ok(())
+}
+
+/// Makes the part of WASI that a function was granted.
+pub(crate) fn granted_wasi(state: &mut State) -> wasmtime::Result<WasiCtxBuilder> {
+    let log = state.log().clone();
+    let mut builder = state.linked.recipe.wasi(&state.linked.facts.name)?;
+    builder.stdout(stdio::log(&log, stdio::Source::Stdout)).stderr(stdio::log(&log, stdio::Source::Stderr));
+    Ok(builder)
 }
 
 fn unknown(function: &str, found: impl Iterator<Item = String>) -> ErrorKind {

@@ -123,7 +123,7 @@ fn when_all_are_busy_the_next_client_waits_for_one_to_be_idle() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let (open, asked) = (Arc::clone(&gate), Arc::<AtomicUsize>::default());
     let seen = Arc::clone(&asked);
-    let service = tower::service_fn(move |_: Request<RequestBody>| {
+    let service = Closure(move |_: Request<RequestBody>| {
         seen.fetch_add(1, SeqCst);
         let gate = Arc::clone(&gate);
         async move {
@@ -197,7 +197,7 @@ fn running_out_of_descriptors_is_survived() {
 /// Answers at `/`, and nowhere else.
 fn hold_all_but_home(asked: &Arc<AtomicUsize>) -> impl Serves {
     let asked = Arc::clone(asked);
-    tower::service_fn(move |request: Request<RequestBody>| {
+    Closure(move |request: Request<RequestBody>| {
         asked.fetch_add(1, SeqCst);
         async move {
             if request.uri().path() != "/" {

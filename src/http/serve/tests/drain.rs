@@ -7,7 +7,7 @@ use super::*;
 /// Answers once the semaphore is closed.
 fn gated(asked: &Arc<AtomicUsize>, gate: &Arc<Semaphore>) -> impl Serves {
     let (asked, gate) = (Arc::clone(asked), Arc::clone(gate));
-    tower::service_fn(move |_: Request<RequestBody>| {
+    Closure(move |_: Request<RequestBody>| {
         asked.fetch_add(1, SeqCst);
         let gate = Arc::clone(&gate);
         async move {

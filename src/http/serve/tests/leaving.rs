@@ -62,7 +62,7 @@ fn a_client_that_closes_its_half_before_asking_is_closed() {
 
 #[test]
 fn an_early_answer_reaches_a_client_that_is_still_sending() {
-    let refuse = tower::service_fn(|_: Request<RequestBody>| async {
+    let refuse = Closure(|_: Request<RequestBody>| async {
         let mut response = Response::new(Full::from("no"));
         *response.status_mut() = http::StatusCode::PAYLOAD_TOO_LARGE;
         Ok::<_, Infallible>(response)
@@ -81,7 +81,7 @@ fn an_early_answer_reaches_a_client_that_is_still_sending() {
 
 #[test]
 fn a_panic_ends_its_own_connection_only() {
-    let panic = tower::service_fn(|request: Request<RequestBody>| async move {
+    let panic = Closure(|request: Request<RequestBody>| async move {
         assert_ne!(request.uri().path(), "/panic", "this panic is wanted");
         Ok::<_, Infallible>(Response::new(Full::from("fine")))
     });
@@ -97,7 +97,7 @@ fn a_panic_ends_its_own_connection_only() {
 
 #[test]
 fn an_answer_that_fails_midway_does_not_look_whole() {
-    let broken = tower::service_fn(|_: Request<RequestBody>| async {
+    let broken = Closure(|_: Request<RequestBody>| async {
         let frames = [Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("broken"))];
         let frames = frames.map(|frame| frame.map(Frame::data)).into_iter();
         Ok::<_, Infallible>(Response::new(Frames(frames)))

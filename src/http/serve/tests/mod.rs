@@ -30,6 +30,23 @@ use crate::block_on::block_on;
 /// Long enough for a busy machine, short enough for a test that fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Answers as a closure does.
+struct Closure<F>(F);
+
+impl<F, R, B> Serves for Closure<F>
+where
+    F: Fn(Request<RequestBody>) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Response<B>, Infallible>> + Send,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    type Body = B;
+
+    async fn serve(&self, request: Request<RequestBody>) -> Response<B> {
+        let Ok(answer) = self.0(request).await;
+        answer
+    }
+}
+
 /// A server under test.
 struct Server {
     address: SocketAddr,
@@ -128,7 +145,7 @@ fn until(what: &str, mut is_done: impl FnMut() -> bool) {
 /// Answers method, path and body, and counts who asks.
 fn echo(asked: &Arc<AtomicUsize>) -> impl Serves {
     let asked = Arc::clone(asked);
-    tower::service_fn(move |request: Request<RequestBody>| {
+    Closure(move |request: Request<RequestBody>| {
         asked.fetch_add(1, SeqCst);
         async move {
             let (head, body) = request.into_parts();
@@ -160,7 +177,7 @@ impl Drop for Held {
 /// Answers never, and leaves the body where it is.
 fn hold(held: &Arc<AtomicUsize>) -> impl Serves {
     let held = Arc::clone(held);
-    tower::service_fn(move |request: Request<RequestBody>| {
+    Closure(move |request: Request<RequestBody>| {
         let held = Held::new(&held);
         async move {
             poll_fn(|_| std::task::Poll::<()>::Pending).await;
@@ -189,7 +206,7 @@ impl Body for Endless {
 /// Answers without an end.
 fn flood(held: &Arc<AtomicUsize>) -> impl Serves {
     let held = Arc::clone(held);
-    tower::service_fn(move |_: Request<RequestBody>| {
+    Closure(move |_: Request<RequestBody>| {
         let body = Endless(Held::new(&held));
         async move { Ok::<_, Infallible>(Response::new(body)) }
     })

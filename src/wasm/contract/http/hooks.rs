@@ -13,8 +13,10 @@ use crate::wasm::contract::http::Sender;
 
 /// Names and values of the headers that a guest keeps in one set, together.
 const MOST_FIELD_BYTES: usize = 64 << 10;
-/// What a guest may write of a body at once; two such chunks may be under way.
-const CHUNK: usize = 128 << 10;
+/// What a guest may write of a body at once.
+const CHUNK: usize = 64 << 10;
+/// How many such chunks may be under way: with one alone, a guest would have to wait after each write until it is taken.
+const CHUNKS: usize = 2;
 
 /// What stands beside a guest that speaks HTTP.
 pub(crate) struct Side {
@@ -69,6 +71,10 @@ impl WasiHttpHooks for Hooks {
             Some(sender) => sender.send(request, options),
             None => Box::new(async { Err(Error::HttpRequestDenied) }),
         }
+    }
+
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        CHUNKS
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

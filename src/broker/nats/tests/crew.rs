@@ -31,7 +31,8 @@ pub(super) type Seen = Arc<Mutex<HashMap<String, u32>>>;
 impl Crew {
     pub(super) fn of(url: String) -> Self {
         let (wall, clock) = wall();
-        let nats = Nats::at(url).namespace(namespace()).ack_wait(WAIT).connect_within(Duration::from_secs(20));
+        let nats =
+            Nats::at(url).namespace(namespace()).ack_wait(WAIT).connect_within(Duration::from_secs(20));
         Self { nats, wall, _clock: clock }
     }
 

@@ -21,7 +21,8 @@ fn a_once_key_holds_over_restarts_of_everything() {
             let store = crew.open();
             let again = store.put(vec![crew.once("k", "two")]).await.unwrap().remove(0);
             assert!(again.known && again.id == first.id, "{again:?} after {first:?}");
-            if let Ok(leases) = tokio::time::timeout(Duration::from_secs(3), store.pull(&channel(), 5)).await {
+            if let Ok(leases) = tokio::time::timeout(Duration::from_secs(3), store.pull(&channel(), 5)).await
+            {
                 for mut lease in leases.unwrap() {
                     assert_eq!(text(&lease), "one");
                     lease.settle(done(), Vec::new()).await.unwrap();

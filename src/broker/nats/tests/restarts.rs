@@ -61,7 +61,11 @@ fn every_acknowledged_event_is_done_though_the_server_is_restarted() {
         let missing = || kept.lock().keys().filter(|text| !seen.lock().contains_key(*text)).count();
         eventually("every acknowledged event is done", || missing() == 0).await;
         let again = seen.lock().values().filter(|count| **count > 1).count();
-        println!("{} acknowledged, {} seen, {again} of them more than once", kept.lock().len(), seen.lock().len());
+        println!(
+            "{} acknowledged, {} seen, {again} of them more than once",
+            kept.lock().len(),
+            seen.lock().len()
+        );
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let depth = stores[0].depth(&channel()).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod crew;
 mod once;
+mod rate;
 mod restarts;
 mod server;
 mod trouble;

@@ -1,0 +1,121 @@
+//! How many events a second, beside the bare client, in one run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::jetstream::{self, stream};
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use crate::broker::conformance::done;
+use crate::broker::nats::Cluster;
+use crate::broker::nats::tests::crew::{Crew, channel, run};
+use crate::broker::nats::tests::server::Server;
+use crate::broker::{Draft, Store};
+
+const SUBMITTERS: usize = 64;
+const EACH: usize = 250;
+const ROUNDS: usize = 11;
+/// What of the bare client's rate is to be left.
+const BAR: f64 = 0.7;
+
+async fn ours(store: &Arc<Cluster>, draft: &Draft) -> (f64, f64) {
+    let began = Instant::now();
+    let submitters: Vec<_> = (0..SUBMITTERS)
+        .map(|_| {
+            let (store, draft) = (Arc::clone(store), draft.clone());
+            tokio::spawn(async move {
+                for _ in 0..EACH {
+                    store.put(vec![draft.clone()]).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for submitter in submitters {
+        submitter.await.unwrap();
+    }
+    let put = began.elapsed();
+    let (mut count, channel) = (0, channel());
+    while count < SUBMITTERS * EACH {
+        for mut lease in store.pull(&channel, 256).await.unwrap() {
+            lease.settle(done(), Vec::new()).await.unwrap();
+            count += 1;
+        }
+    }
+    store.depth(&channel).await.unwrap();
+    (rate(began.elapsed()), rate(put))
+}
+
+async fn bare(context: &jetstream::Context, consumer: &PullConsumer, payload: &Bytes) -> (f64, f64) {
+    let began = Instant::now();
+    let publishers: Vec<_> = (0..SUBMITTERS)
+        .map(|_| {
+            let (context, payload) = (context.clone(), payload.clone());
+            tokio::spawn(async move {
+                for _ in 0..EACH {
+                    context.publish("bare.work.a", payload.clone()).await.unwrap().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for publisher in publishers {
+        publisher.await.unwrap();
+    }
+    let put = began.elapsed();
+    let mut messages = consumer.stream().max_messages_per_batch(256).messages().await.unwrap();
+    for _ in 0..SUBMITTERS * EACH {
+        messages.next().await.unwrap().unwrap().ack().await.unwrap();
+    }
+    consumer.get_info().await.unwrap();
+    (rate(began.elapsed()), rate(put))
+}
+
+fn rate(time: Duration) -> f64 {
+    (SUBMITTERS * EACH) as f64 / time.as_secs_f64()
+}
+
+#[test]
+#[ignore = "a measurement: run it alone, with optimizations"]
+fn the_rate_is_most_of_the_bare_clients() {
+    run(async {
+        let server = Server::new();
+        let crew = Crew::of(server.url());
+        let store = crew.open();
+        let draft = crew.draft(&"x".repeat(256));
+        let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let config = stream::Config {
+            name: "bare".into(),
+            subjects: vec!["bare.work.>".into()],
+            retention: stream::RetentionPolicy::WorkQueue,
+            num_replicas: 1,
+            ..stream::Config::default()
+        };
+        let stream = context.create_stream(config).await.unwrap();
+        let config = pull::Config { durable_name: Some("a".into()), ..pull::Config::default() };
+        let consumer = stream.create_consumer(config).await.unwrap();
+        let mut ratios = Vec::new();
+        for round in 0..ROUNDS {
+            let (mine, theirs) = if round % 2 == 0 {
+                let mine = ours(&store, &draft).await;
+                (mine, bare(&context, &consumer, &draft.payload).await)
+            } else {
+                let theirs = bare(&context, &consumer, &draft.payload).await;
+                (ours(&store, &draft).await, theirs)
+            };
+            println!(
+                "ours {:6.0}/s (put {:6.0}), bare {:6.0}/s (publish {:6.0}): {:.2}",
+                mine.0,
+                mine.1,
+                theirs.0,
+                theirs.1,
+                mine.0 / theirs.0
+            );
+            ratios.push(mine.0 / theirs.0);
+        }
+        ratios.sort_by(f64::total_cmp);
+        let median = ratios[ROUNDS / 2];
+        println!("median {median:.2}, lowest {:.2}, highest {:.2}", ratios[0], ratios[ROUNDS - 1]);
+        assert!(median >= BAR, "{median:.2} of {BAR}");
+    });
+}

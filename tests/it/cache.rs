@@ -23,6 +23,11 @@ impl Folder {
         Self(std::env::temp_dir().join(name))
     }
 
+    /// Takes over a folder that another process made.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -8,6 +8,8 @@ mod cancellation;
 #[cfg(feature = "http")]
 mod cloudevents;
 mod contracts;
+#[cfg(feature = "embedded")]
+mod crashes;
 mod deadlines;
 mod executors;
 mod gateway;

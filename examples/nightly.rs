@@ -180,6 +180,13 @@ impl Shop {
     }
 
     fn advance(&self, hours: u32) -> Result<(), Problem> {
+        self.await_tick(hours)?;
+        self.clock.advance(hours * HOUR);
+        Ok(())
+    }
+
+    /// Waits until all that is due now has been submitted, and the next tick is waited for.
+    fn await_tick(&self, hours: u32) -> Result<(), Problem> {
         let then = self.clock.now() + hours * HOUR;
         let began = Instant::now();
         while self.clock.next_wait() != Some(then) {
@@ -188,7 +195,6 @@ impl Shop {
             }
             std::thread::yield_now();
         }
-        self.clock.advance(hours * HOUR);
         Ok(())
     }
 
@@ -200,7 +206,10 @@ impl Shop {
         self.expect(&Told::Counting)?;
         self.advance(1)?;
         self.advance(1)?;
-        self.advance(0)?;
+        self.await_tick(1)?;
+        if let Ok(told) = self.told.recv_timeout(Duration::from_millis(200)) {
+            return Err(format!("{told:?} while the stocktaking goes on").into());
+        }
         self.shelves.add_permits(1);
         println!("A stocktaking of three hours: two that would have begun meanwhile were left out.");
         Ok(())

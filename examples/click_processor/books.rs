@@ -43,7 +43,7 @@ impl Books {
     }
 
     pub(crate) fn book(&self, ad: &str) {
-        self.change(|pages| drop(pages.clicks.entry(ad.into()).or_default()));
+        self.change(|pages| pages.clicks.insert(ad.into(), BTreeSet::new()));
     }
 
     /// Counts clicks of one ad: the host function `ledger.count`.

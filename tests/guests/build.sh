@@ -15,7 +15,7 @@ TARGET=${GUEST_TARGET:-${TMPDIR:-/tmp}/fnhost-guests}
 CARGO_DIR=${CARGO_HOME:-$HOME/.cargo}
 HOST_RUSTC=$(command -v rustc)
 ALL="command command-p2 counter echo echo-wasi http-hello http-hello-p3 http-rs http-rs-p3 init-none init-none-bytes init-slow init-slow-bytes
-  json json-rs misbehave misbehave-bytes snapshot-probe snapshot-probe-p1 hello plugin-good plugin-bad purchase search hello-js json-qjs"
+  json json-rs misbehave misbehave-bytes snapshot-probe snapshot-probe-p1 clicks hello plugin-good plugin-bad purchase search hello-js json-qjs"
 
 has_targets() {
   for t in wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2; do
@@ -108,7 +108,7 @@ build() {
     snapshot-probe-p1) core_module wasm32-wasip1 "$1" ;;
     command) command_for wasm32-wasip1 "$1" ;;
     command-p2) command_for wasm32-wasip2 "$1" ;;
-    hello | plugin-good | purchase) pure_component "$EXAMPLES" "$1" ;;
+    clicks | hello | plugin-good | purchase) pure_component "$EXAMPLES" "$1" ;;
     plugin-bad | search) wasi_component "$EXAMPLES" "$1" ;;
     hello-js | json-qjs) javascript "$1" ;;
     *) echo "build.sh: no guest $1; there are: $ALL" >&2; exit 1 ;;

@@ -54,6 +54,7 @@ pub(crate) use self::names::{Name, queue_channel, stream_key, subscription_chann
 pub(crate) use self::parcel::Parcel;
 pub use self::retry::{Death, Retry};
 pub(crate) use self::stream::Journal;
+pub(crate) use self::stream::Consumer;
 use self::stream::{Consumers, Upkeep};
 pub use self::stream::{EventStreamOptions, Position, StreamTrigger};
 pub(crate) use self::summary::Summary;

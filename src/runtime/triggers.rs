@@ -17,6 +17,7 @@ pub(crate) struct Triggers(Mutex<BTreeMap<String, Added>>);
 /// What there is to be ended.
 enum Added {
     Feed(Channel),
+    Stream,
     #[cfg(feature = "cron")]
     Timetable,
 }
@@ -56,6 +57,10 @@ impl Runtime {
                 }
                 Added::Feed(channel)
             }
+            Plan::Stream(consumer) => {
+                core.delivery.add_stream(consumer);
+                Added::Stream
+            }
             #[cfg(feature = "cron")]
             Plan::Timetable(table) => {
                 core.delivery.add_timetable(*table);
@@ -71,6 +76,8 @@ impl Runtime {
         let core = self.core();
         match core.triggers.0.lock().remove(name) {
             Some(Added::Feed(channel)) => core.delivery.remove_feed(&channel),
+            // It is there as long as its name is.
+            Some(Added::Stream) => drop(core.delivery.remove_stream(name)),
             #[cfg(feature = "cron")]
             Some(Added::Timetable) => core.delivery.remove_timetable(name),
             None => return false,

@@ -38,6 +38,7 @@ impl Every {
     }
 
     /// Has one tick lie at this moment; by default at the Unix epoch.
+    #[cfg(test)]
     pub(crate) fn anchored_at(self, anchor: i64) -> Self {
         // Only where it lies within a period matters, and so nothing overflows.
         Self { anchor: anchor.rem_euclid(self.step), ..self }

@@ -30,11 +30,13 @@ impl Fault {
     }
 
     /// Returns the field, if the fault lies in one.
+    #[cfg(test)]
     pub(crate) fn field(&self) -> Option<Field> {
         self.field
     }
 
     /// Returns the column of the expression, counted in characters from 1.
+    #[cfg(test)]
     pub(crate) fn column(&self) -> Option<usize> {
         self.column
     }

@@ -27,7 +27,9 @@ use std::fmt;
 
 pub(crate) use self::cron::Cron;
 pub(crate) use self::every::Every;
+#[cfg(test)]
 pub(crate) use self::fault::Fault;
+#[cfg(test)]
 pub(crate) use self::field::Field;
 pub(crate) use self::jitter::Jitter;
 pub(crate) use self::ticks::tick_name;

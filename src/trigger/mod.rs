@@ -9,9 +9,9 @@ pub use self::queue::QueueTrigger;
 #[cfg(feature = "cron")]
 pub use self::schedule::{Missed, Overlap, ScheduleTrigger};
 pub use self::topic::TopicTrigger;
-use crate::delivery::Feed;
 #[cfg(feature = "cron")]
 use crate::delivery::Timetable;
+use crate::delivery::{Consumer, Feed, StreamTrigger};
 use crate::filter::Filter;
 use crate::registry::Target;
 
@@ -39,6 +39,7 @@ pub struct Trigger(pub(crate) Kind);
 pub(crate) enum Kind {
     Queue(QueueTrigger),
     Topic(TopicTrigger),
+    Stream(StreamTrigger),
     #[cfg(feature = "cron")]
     Schedule(ScheduleTrigger),
 }
@@ -46,6 +47,7 @@ pub(crate) enum Kind {
 /// What a trigger comes to, once it is checked.
 pub(crate) enum Plan {
     Feed(Feed),
+    Stream(Consumer),
     Subscription {
         topic: String,
         filter: Option<Filter>,
@@ -66,6 +68,11 @@ impl Trigger {
         TopicTrigger::new(topic.into())
     }
 
+    /// Takes what is appended to a stream, in order.
+    pub fn stream(stream: impl Into<String>) -> StreamTrigger {
+        StreamTrigger::new(stream)
+    }
+
     /// Makes an event at the times of a cron expression in a time zone, such as `0 3 * * MON-FRI` in `Europe/Berlin`;
     /// the guide `docs/cron.md` says what is understood.
     #[cfg(feature = "cron")]
@@ -83,9 +90,19 @@ impl Trigger {
         match self.0 {
             Kind::Queue(trigger) => trigger.plan().map(Plan::Feed),
             Kind::Topic(trigger) => trigger.plan(name),
+            Kind::Stream(trigger) => {
+                let (target, _) = target(trigger.target())?;
+                trigger.into_consumer(name, &target).map(Plan::Stream)
+            }
             #[cfg(feature = "cron")]
             Kind::Schedule(trigger) => trigger.plan(name).map(|plan| Plan::Timetable(Box::new(plan))),
         }
+    }
+}
+
+impl From<StreamTrigger> for Trigger {
+    fn from(trigger: StreamTrigger) -> Self {
+        Self(Kind::Stream(trigger))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads messages, dead letters and what became of the others.
 
 use bytes::Bytes;
-use redb::{ReadTransaction, ReadableTable};
+use redb::ReadTransaction;
 
 use crate::broker::embedded::board::{Board, Out};
 use crate::broker::embedded::line::{Edge, Place, Stand};

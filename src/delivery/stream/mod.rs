@@ -33,5 +33,5 @@ mod trigger;
 pub(crate) use self::consumers::Consumers;
 pub(crate) use self::journal::{Journal, Upkeep};
 pub use self::settings::EventStreamOptions;
-use self::trigger::Consumer;
+pub(crate) use self::trigger::Consumer;
 pub use self::trigger::{Position, StreamTrigger};

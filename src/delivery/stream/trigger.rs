@@ -31,6 +31,7 @@ pub enum Position {
 /// use fnhost::{Batch, Destination, Position, Retry, StreamTrigger};
 ///
 /// let trigger = StreamTrigger::new("clicks")
+///     .to("archive")
 ///     .batch(Batch::of(500).window(Duration::from_secs(1)))
 ///     .start(Position::Oldest)
 ///     .retry(Retry::new().attempts(5))
@@ -42,6 +43,7 @@ pub enum Position {
 #[must_use = "a trigger does nothing until a runtime has it"]
 pub struct StreamTrigger {
     stream: String,
+    target: Option<String>,
     batch: Batch,
     start: Position,
     retry: Retry,
@@ -55,6 +57,7 @@ impl StreamTrigger {
     pub fn new(stream: impl Into<String>) -> Self {
         Self {
             stream: stream.into(),
+            target: None,
             batch: Batch::of(RECORDS),
             start: Position::Latest,
             retry: Retry::new(),
@@ -62,6 +65,16 @@ impl StreamTrigger {
             on_failure: Vec::new(),
             lease: LEASE,
         }
+    }
+
+    /// Sets the function, or one version of it; it must be set.
+    pub fn to(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    pub(crate) fn target(&self) -> Option<String> {
+        self.target.clone()
     }
 
     /// Sets how many records become one event; 100, without a window, unless set.

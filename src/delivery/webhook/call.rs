@@ -11,7 +11,9 @@ use crate::delivery::retry::Fault;
 use crate::delivery::webhook::Webhook;
 use crate::delivery::webhook::answer::{Failure, judge};
 use crate::delivery::webhook::message::request;
-use crate::outbound::{Budget, Limits, Outbound, Patience, Policy, Receiving, Refusal, Rules, Special};
+use crate::outbound::{
+    Budget, Holdings, Limits, Outbound, Patience, Policy, Receiving, Refusal, Rules, Special,
+};
 use crate::wall::Moment;
 
 /// How much is read of an answer.
@@ -20,7 +22,7 @@ const MOST_ANSWER: u64 = 64 << 10;
 const SHOWN: usize = 256;
 
 /// A webhook with the client that calls it.
-pub(in crate::delivery) struct Hook {
+pub(crate) struct Hook {
     pub(super) webhook: Webhook,
     pub(super) client: OnceLock<Result<Outbound, String>>,
 }
@@ -45,7 +47,7 @@ impl Hook {
         let request = request(url, parcel, &self.webhook.secrets, now);
         let request = request.map_err(|reason| Failure::new(Fault::Final, "invalid-event", reason))?;
         let timeout = self.webhook.timeout;
-        let budget = Budget::new(Instant::now() + timeout, parcel.tenant.clone());
+        let budget = Budget::new(Instant::now() + timeout, parcel.tenant.clone(), Holdings::default());
         let answer = client.send(request, patience(timeout), &budget).await;
         let (head, body) = answer.map_err(|refusal| self.failure(&refusal))?.into_parts();
         judge(head.status, &head.headers, &read(body).await, now)

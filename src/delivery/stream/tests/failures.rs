@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::delivery::stream::tests::{SECOND, failed, test, text_event};
 use crate::delivery::tests::{throttled, trapped};
-use crate::delivery::{Batch, Destination, Position, Retry, StreamTrigger, published};
+use crate::delivery::{Batch, Destination, Parcel, Position, Retry, StreamTrigger};
 use crate::error::{ErrorKind, Failure};
 use crate::event::Response;
 
@@ -247,7 +247,7 @@ fn what_cannot_be_read_is_given_up_and_the_rest_goes_on() {
     test(1, async |rig| {
         let journal = rig.stream(1).await;
         // Without a tenant, as what cannot be read has none.
-        let good = |text| published(text_event(text), &Context::new()).encode();
+        let good = |text| Parcel::new(text_event(text), "", &Context::new()).encode();
         let payloads = vec![good("1"), "soup".into(), good("3")];
         rig.delivery().append(&journal, Some("k"), payloads).await.unwrap();
         let mut told = rig.nodes[0].deploy(|_| Ok(Response::new()));

@@ -27,6 +27,9 @@ const ACK: Bytes = Bytes::from_static(b"+ACK");
 const NAK: Bytes = Bytes::from_static(b"-NAK");
 const WORKING: Bytes = Bytes::from_static(b"+WPI");
 
+/// The channels that are known, and who hears of them.
+pub(super) type Channels = (HashSet<Channel>, Vec<Arc<Listener<Channel>>>);
+
 /// What all parts of the store share.
 pub(super) struct Core {
     pub(super) link: Link,
@@ -43,7 +46,7 @@ pub(super) struct Core {
     pub(super) cancelled: Mutex<HashMap<u64, Instant>>,
     /// The channels that this runtime has announced.
     pub(super) announced: Mutex<HashSet<Channel>>,
-    pub(super) channels: Mutex<(HashSet<Channel>, Vec<Arc<Listener<Channel>>>)>,
+    pub(super) channels: Mutex<Channels>,
     pub(super) values: mpsc::UnboundedSender<Command>,
     /// About how many messages there are, and bytes of them.
     pub(super) events: AtomicI64,

@@ -240,7 +240,6 @@ fn hide_login(url: &str) -> String {
 }
 
 /// Returns an error with what it came from.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 pub(super) fn whole(error: impl std::error::Error) -> String {
     whole_of(&error)
 }

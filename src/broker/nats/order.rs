@@ -10,7 +10,7 @@ use crate::broker::nats::core::Core;
 use crate::broker::nats::desk::Place;
 use crate::broker::nats::names;
 use crate::broker::nats::post::Post;
-use crate::broker::nats::vet::{Arrived, Fate};
+use crate::broker::nats::vet::{Arrived, Fate, NUMBER, header};
 use crate::broker::{Channel, Trouble};
 
 /// How many messages of a channel wait here for those before them.
@@ -52,8 +52,7 @@ impl Core {
             let Some(first) = first.filter(|first| first.sequence < place.sequence) else {
                 return Ok(Stand::First);
             };
-            let number =
-                crate::broker::nats::vet::header(Some(&first.headers), crate::broker::nats::vet::NUMBER);
+            let number = header(Some(&first.headers), NUMBER);
             let number = number.and_then(|number| number.parse().ok()).unwrap_or(first.sequence);
             let first = Place { sequence: first.sequence, number, ..place.clone() };
             if !self.is_cancelled(&first).await? {

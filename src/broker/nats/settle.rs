@@ -21,7 +21,7 @@ impl Core {
     pub(super) fn settle_plainly(&self, token: Token, verdict: Verdict, then: &[Draft]) -> Option<Verdict> {
         let Verdict::Done { summary } = verdict else { return Some(verdict) };
         let mut desk = self.desk.lock();
-        let Some(held) = desk.out(token) else { return None };
+        let held = desk.out(token)?;
         let is_plain =
             held.attempt == 0 && held.place.number == held.place.sequence && !held.place.is_keyed();
         if !is_plain || !then.is_empty() {

@@ -14,8 +14,9 @@ use crate::broker::nats::desk::{Held, Stage};
 use crate::broker::nats::link::whole;
 use crate::broker::nats::names::{self, Lane};
 use crate::broker::nats::records::{self, Failed};
-use crate::broker::nats::vet::{DUE, header};
+use crate::broker::nats::vet::{DUE, header, moment};
 use crate::broker::{Cancel, Channel, State, SubmissionId, Trouble};
+use crate::wall::Moment;
 
 /// How long other runtimes have to say that they run a message.
 const REPLY: Duration = Duration::from_millis(150);
@@ -60,9 +61,9 @@ impl Core {
         if let Some(attempt) = self.runs_elsewhere(&channel, (number, at), false).await? {
             return Ok(Some(State::Running { attempt }));
         }
-        let put = crate::broker::nats::vet::moment(message.time).0;
+        let put = moment(message.time).0;
         let due = header(Some(&message.headers), DUE).and_then(|due| due.parse().ok()).unwrap_or(put);
-        let due = crate::wall::Moment(if failed.due > 0 { failed.due } else { due });
+        let due = Moment(if failed.due > 0 { failed.due } else { due });
         Ok(Some(State::Waiting { due, attempt: failed.attempt, notes: failed.notes.into() }))
     }
 

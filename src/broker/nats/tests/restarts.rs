@@ -6,11 +6,51 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::broker::conformance::done;
+use crate::broker::nats::Cluster;
 use crate::broker::nats::tests::crew::{Crew, Seen, WAIT, channel, eventually, run, text, work};
 use crate::broker::nats::tests::server::{End, Server};
-use crate::broker::{Cancel, Draft, State, Store};
+use crate::broker::{Cancel, Draft, State, Store, SubmissionId};
+
+type Ids = Arc<Mutex<HashMap<String, SubmissionId>>>;
+
+/// Puts events until it is enough, two submitters for each store; notes those that are acknowledged.
+fn submit(
+    (crew, stores): (&Arc<Crew>, &[Arc<Cluster>]),
+    kept: &Ids,
+    enough: &Arc<AtomicBool>,
+) -> Vec<JoinHandle<()>> {
+    let submitters = stores.iter().chain(stores).enumerate().map(|(nth, store)| {
+        let (crew, kept, enough) = (Arc::clone(crew), Arc::clone(kept), Arc::clone(enough));
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            for number in 0.. {
+                if enough.load(SeqCst) {
+                    return;
+                }
+                let text = format!("{nth}-{number}");
+                if let Ok(put) = store.put(vec![crew.draft(&text)]).await {
+                    kept.lock().insert(text, put[0].id.clone());
+                }
+            }
+        })
+    });
+    submitters.collect()
+}
+
+async fn until_empty(store: &Arc<Cluster>) {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let depth = store.depth(&channel()).await.unwrap();
+        if depth.waiting + depth.running == 0 {
+            return;
+        }
+        assert!(Instant::now() < until, "something stays: {depth:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
 
 #[test]
 fn every_acknowledged_event_is_done_though_the_server_is_restarted() {
@@ -19,7 +59,7 @@ fn every_acknowledged_event_is_done_though_the_server_is_restarted() {
         let crew = Arc::new(Crew::of(server.url()));
         let stores: Vec<_> = (0..3).map(|_| crew.open()).collect();
         let (stop, full) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (seen, kept) = (Seen::default(), Arc::new(Mutex::new(HashMap::new())));
+        let (seen, kept) = (Seen::default(), Ids::default());
         let workers: Vec<_> = stores
             .iter()
             .map(|store| {
@@ -28,23 +68,7 @@ fn every_acknowledged_event_is_done_though_the_server_is_restarted() {
                 work(Arc::clone(store), Arc::clone(&stop), started)
             })
             .collect();
-        let submitters: Vec<_> = (0..6_usize)
-            .map(|nth| {
-                let (crew, kept, full) = (Arc::clone(&crew), Arc::clone(&kept), Arc::clone(&full));
-                let store = Arc::clone(&stores[nth % 3]);
-                tokio::spawn(async move {
-                    for number in 0.. {
-                        if full.load(SeqCst) {
-                            return;
-                        }
-                        let text = format!("{nth}-{number}");
-                        if let Ok(put) = store.put(vec![crew.draft(&text)]).await {
-                            kept.lock().insert(text, put[0].id.clone());
-                        }
-                    }
-                })
-            })
-            .collect();
+        let submitters = submit((&crew, &stores), &kept, &full);
         for end in [End::Term, End::Kill, End::Kill, End::Term] {
             let before = kept.lock().len();
             eventually("events flow", || kept.lock().len() > before + 200).await;
@@ -66,15 +90,7 @@ fn every_acknowledged_event_is_done_though_the_server_is_restarted() {
             kept.lock().len(),
             seen.lock().len()
         );
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            let depth = stores[0].depth(&channel()).await.unwrap();
-            if depth.waiting + depth.running == 0 {
-                break;
-            }
-            assert!(Instant::now() < until, "something stays: {depth:?}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until_empty(&stores[0]).await;
         stop.store(true, SeqCst);
         for worker in workers {
             worker.await.unwrap();

@@ -75,6 +75,7 @@ impl Server {
     }
 
     /// Has a shell end the server and remove its folder once this process is gone, as statics are not dropped.
+    #[expect(clippy::zombie_processes, reason = "it outlives this process, which is its purpose")]
     fn end_with_this_process(&self) {
         let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 0.2; done; kill -KILL \"$2\"; rm -rf \"$3\"";
         let child = self.child.as_ref().unwrap().id().to_string();

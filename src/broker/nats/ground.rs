@@ -22,6 +22,8 @@ const LAST: Duration = Duration::from_secs(1);
 pub(super) struct Ground {
     handle: Handle,
     stop: Mutex<Option<oneshot::Sender<()>>>,
+    /// Set by tests, which end the thread as a crash would.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing but a test ends it like that"))]
     is_killed: Arc<AtomicBool>,
 }
 

@@ -104,14 +104,17 @@ fn run<S: Serves>(
     if let Some(runtime) = runtime {
         lane::settle();
         // Counted once more for this thread alone, so that the requests of others do not fight over the count.
-        runtime.block_on(welcome(newcomers, &Arc::new(service), options));
+        runtime.block_on(welcome(newcomers, &Arc::new(Own(service)), options));
     }
 }
+
+/// A service as one thread counts it.
+struct Own<S>(Arc<S>);
 
 /// Serves all who come until nobody comes any more and the last one is gone.
 async fn welcome<S: Serves>(
     mut newcomers: UnboundedReceiver<Newcomer>,
-    service: &Arc<Arc<S>>,
+    service: &Arc<Own<S>>,
     options: &ServeOptions,
 ) {
     let mut connections = JoinSet::new();
@@ -139,7 +142,7 @@ fn tell(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn serve<S: Serves>(newcomer: Newcomer, service: Arc<Arc<S>>, options: ServeOptions) {
+async fn serve<S: Serves>(newcomer: Newcomer, service: Arc<Own<S>>, options: ServeOptions) {
     let Newcomer { stream, seat } = newcomer;
     let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
     let (stream, connection) = (Arc::new(stream), Arc::clone(seat.connection()));
@@ -154,7 +157,7 @@ async fn serve<S: Serves>(newcomer: Newcomer, service: Arc<Arc<S>>, options: Ser
 
 /// Answers one request.
 fn answer<S: Serves>(
-    service: Arc<Arc<S>>,
+    service: Arc<Own<S>>,
     connection: &Arc<Connection>,
     request: Request<Incoming>,
     most_headers: usize,
@@ -167,7 +170,7 @@ fn answer<S: Serves>(
             return Ok(manners::refused(status, version, ResponseBody::new(None, in_flight)));
         }
         let request = request.map(|body| RequestBody::new(body, in_flight.connection()));
-        let response = service.serve(request).await;
+        let response = service.0.serve(request).await;
         Ok(response.map(|body| ResponseBody::new(Some(body), in_flight)))
     }
 }

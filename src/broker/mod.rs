@@ -61,8 +61,8 @@ impl Channel {
 ///
 /// ```no_run
 /// # async fn example(handler: fnhost::Handler, event: fnhost::Event) -> Result<(), fnhost::Error> {
-/// let id = handler.submit(event).await?;
-/// println!("kept as {id}");
+/// let accepted = handler.submit(event).await?;
+/// println!("kept as {}", accepted.id());
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use fnhost::{Batch, Broker, Destination, Event, Filter, Function, Response, Retry, Submission, Trigger};
+use fnhost::{
+    Batch, Broker, Context, Destination, Event, EventStreamOptions, Filter, Function, Position, Response,
+    Retry, Submission, Trigger,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -136,4 +139,20 @@ async fn triggers_that_cannot_work_are_refused() {
     assert_eq!(runtime.triggers(), ["a"]);
     assert!(runtime.remove_trigger("a") && !runtime.remove_trigger("a"));
     runtime.add_trigger("b", Trigger::queue("orders").to("f")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_comes_in_the_order_of_its_keys() {
+    let stand = Stand::in_memory();
+    let (archive, mut told) = batches("archive", "");
+    stand.runtime.deploy(archive).await.unwrap();
+    let clicks = stand.runtime.event_stream("clicks", EventStreamOptions::new().shards(1)).await.unwrap();
+    let trigger = Trigger::stream("clicks").to("archive").start(Position::Oldest).batch(Batch::of(2));
+    for click in ["1", "2", "3"] {
+        clicks.append_with(&Context::new(), Some("user-7"), Event::new(click)).await.unwrap();
+    }
+    stand.runtime.add_trigger("archiving", trigger).await.unwrap();
+    assert_eq!(told.recv().await.unwrap(), ["1", "2"]);
+    assert_eq!(told.recv().await.unwrap(), ["3"]);
+    assert!(stand.runtime.remove_trigger("archiving"));
 }

@@ -15,14 +15,7 @@ export CHROMIUM="${CHROMIUM:-/usr/bin/chromium}"
 
 die() { echo "browser.sh: $*" >&2; exit 1; }
 
-# debian PACKAGE...: installs them, where that is possible.
-debian() {
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    die "install what Debian calls $*"
-  fi
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
-}
+. "$ROOT/tests/clients/needs.sh"
 
 # One at a time, and unless that was done for this very lock file.
 install_client() (
@@ -31,7 +24,7 @@ install_client() (
   flock 9
   listed=$(sha256sum package-lock.json)
   [ "$(cat node_modules/.stamp 2>/dev/null)" != "$listed" ] || return 0
-  npm ci --silent --ignore-scripts --no-audit --no-fund >&2
+  patiently npm ci --loglevel=error --ignore-scripts --no-audit --no-fund >&2
   echo "$listed" >node_modules/.stamp
 )
 

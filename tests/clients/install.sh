@@ -12,14 +12,7 @@ LIST=$(cd "$(dirname "$0")" && pwd)/requirements.txt
 
 die() { echo "install.sh: $*" >&2; exit 1; }
 
-# debian PACKAGE...: installs them, where that is possible.
-debian() {
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    die "install what Debian calls $*"
-  fi
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
-}
+. "$(dirname "$0")/needs.sh"
 
 command -v python3 >/dev/null || debian python3 python3-venv
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
@@ -33,5 +26,5 @@ made_from="$(python3 --version) $(sha256sum <"$LIST")"
 [ "$(cat "$FOLDER/.stamp" 2>/dev/null)" != "$made_from" ] || exit 0
 rm -rf "$FOLDER"
 python3 -m venv "$FOLDER"
-"$FOLDER/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$LIST" >&2
+patiently "$FOLDER/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$LIST" >&2
 echo "$made_from" >"$FOLDER/.stamp"

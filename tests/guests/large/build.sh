@@ -17,14 +17,7 @@ ALL="http-python http-spidermonkey json-python json-spidermonkey"
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 
-# debian PACKAGE...: installs them, where that is possible.
-debian() {
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    die "install what Debian calls $*"
-  fi
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
-}
+. ../../clients/needs.sh
 
 # content FILE...: a hash of the files and of all that every guest is made from.
 content() {
@@ -45,7 +38,7 @@ install_once() {
 # calls it. From 0.2.9 to 0.2.12 nothing changed in what http.wit imports and exports.
 http_wit() (
   cd ..
-  cargo fetch --locked --quiet
+  patiently cargo fetch --locked --quiet
   version=$(sed -n '/^name = "wasip2"/{n;s/^version = "\(2.*\)"/\1/p}' Cargo.lock)
   cd "$HERE"
   rm -rf $HTTP_WIT
@@ -59,7 +52,8 @@ http_wit() (
 # spidermonkey SOURCE WIT WORLD OUTPUT
 spidermonkey() {
   command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
-  install_once node_modules package-lock.json npm ci --silent --ignore-scripts --no-audit --no-fund >&2
+  install_once node_modules package-lock.json \
+    patiently npm ci --loglevel=error --ignore-scripts --no-audit --no-fund >&2
   node componentize.js "$@" >&2
 }
 
@@ -80,7 +74,8 @@ install_python() {
     python3 -m venv out/venv
     pip="out/venv/bin/python -m pip"
   fi
-  $pip install --quiet --root-user-action=ignore --disable-pip-version-check --target python -r requirements.txt
+  patiently $pip install --quiet --root-user-action=ignore --disable-pip-version-check --target python \
+    -r requirements.txt
   rm -rf out/venv
 }
 

@@ -2,12 +2,14 @@
 //!
 //! A [`Stagehand`] is one thread, started with the first pool that has work for it. It promises to leave the
 //! processor to running events: it rests as long as it worked, and while as many events run as there are cores it
-//! makes a guest only now and then. One that takes long to make keeps its own function waiting for the next as
-//! long, the others for 50 ms more. When it is closed it makes no more, clears what is left, and ends.
+//! makes a guest only now and then, and whoever ends one clears it away. One that takes long to make keeps its own
+//! function waiting for the next as long, the others for 50 ms more. When it is closed it makes no more, clears what
+//! is left, and ends.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,6 +29,10 @@ const LOOK: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long guests whose last attempt failed stand behind all others: they fail again, and take their time.
 const BEHIND: Duration = Duration::from_secs(1);
+/// Past this share of the other cores that run events, in percent, none is left for clearing away.
+const FULL: u64 = 40;
+/// How many looks at running events the load is the mean of, more or less.
+const LOOKS: u64 = 8;
 /// Who makes a guest for longer than this comes to nothing else soon; most take less than a millisecond.
 const HELD_UP: Duration = Duration::from_millis(2);
 
@@ -44,6 +50,8 @@ pub(crate) struct Stagehand {
     /// Since when it makes the guest that it makes now.
     making: AtomicU64,
     works: AtomicBool,
+    /// How many thousandths of an event run beside the one that ends, in the mean of the last ones.
+    load: AtomicU64,
     /// Pools with guests that wait for their end.
     spent: Mutex<VecDeque<Weak<dyn Backstage>>>,
     pub(super) crew: Mutex<Crew>,
@@ -90,17 +98,18 @@ impl<G: Send + 'static> Backstage for Pool<G> {
 }
 
 impl Stagehand {
-    /// `face` tells how many guests run.
-    pub(crate) fn new(face: Arc<Face>) -> Arc<Self> {
+    /// `face` tells how many guests run, on at least one core.
+    pub(crate) fn new(face: Arc<Face>, cores: usize) -> Arc<Self> {
         Arc::new(Self {
             face,
-            cores: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            cores,
             born: Instant::now(),
             called: AtomicBool::new(false),
             next: AtomicU64::new(NEVER),
             rested: AtomicU64::new(0),
             making: AtomicU64::new(NEVER),
             works: AtomicBool::new(false),
+            load: AtomicU64::new(0),
             spent: Mutex::default(),
             crew: Mutex::default(),
             changed: Condvar::new(),
@@ -131,11 +140,23 @@ impl Stagehand {
         self.call_for(Instant::now());
     }
 
-    /// Tells whether somebody clears away what is handed over, and comes to it soon.
+    /// Tells whether somebody clears away what is handed over, comes to it soon, and has a core to do so.
     pub(super) fn is_free(&self) -> bool {
         let making =
             Duration::from_nanos(self.nanos(Instant::now()).saturating_sub(self.making.load(SeqCst)));
-        self.works() && making < HELD_UP
+        self.has_core() && self.works() && making < HELD_UP
+    }
+
+    /// Looks once more how many events run, and tells whether they leave a core on average.
+    ///
+    /// Where they do not, another thread gains nothing: it takes its turn from events, finds the guest's memory in
+    /// another core's cache, and each page that it gives back interrupts who runs there.
+    fn has_core(&self) -> bool {
+        let (others, known) = (self.face.running() as u64 * 1000, self.load.load(Relaxed));
+        // Two that look at once count as one: it is an estimate.
+        let load = (known * (LOOKS - 1) + others) / LOOKS;
+        self.load.store(load, Relaxed);
+        load < (self.cores as u64 - 1) * FULL * 10
     }
 
     /// Tells whether somebody clears away what is handed over.

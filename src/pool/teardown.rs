@@ -1,9 +1,9 @@
 //! How guests end: small ones at once, large ones off the path of their event.
 //!
 //! An event that made its guest in 2 us drops it in as many; a language's engine takes 24 to 48. So the pool
-//! looks now and then how long it takes, and hands large guests to the [`Stagehand`](crate::pool::Stagehand).
-//! Until it has come to them they live, and hold their room; they are the first to go when room is wanted. A
-//! guest whose call was cut off is dropped by whoever cut it off, so that its room is free then.
+//! looks now and then how long it takes, and hands large guests to the [`Stagehand`](crate::pool::Stagehand), unless
+//! events run on all cores. Until it has come to them they live, and hold their room; they are the first to go when
+//! room is wanted. A guest whose call was cut off is dropped by whoever cut it off, so that its room is free then.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;

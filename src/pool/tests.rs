@@ -29,6 +29,9 @@ impl Drop for Toy {
     }
 }
 
+/// As if there were so many, whatever the machine has.
+const CORES: usize = 2;
+
 struct Yard {
     keeper: Arc<Keeper>,
     live: Arc<AtomicUsize>,
@@ -39,7 +42,7 @@ impl Yard {
     fn new(places: u32) -> Self {
         let room = Arc::new(Gate::new(Amount::new(places, 1000), 1000));
         let clock = Clock::start(1, || ()).unwrap();
-        let stagehand = Stagehand::new(Arc::clone(clock.face()));
+        let stagehand = Stagehand::new(Arc::clone(clock.face()), CORES);
         Self { keeper: Keeper::new(room, stagehand), live: Arc::default(), clock }
     }
 

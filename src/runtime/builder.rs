@@ -1,6 +1,7 @@
 //! How a runtime is made.
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -205,7 +206,8 @@ impl RuntimeBuilder {
         })?;
         let room = Arc::new(Gate::new(Amount::new(self.places, memory / PAGE), usize::MAX));
         let mappings = Mappings::new(self.loaded, cache.is_some().then_some(self.unload_after));
-        let keeper = Keeper::new(Arc::clone(&room), Stagehand::new(Arc::clone(clock.face())));
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let keeper = Keeper::new(Arc::clone(&room), Stagehand::new(Arc::clone(clock.face()), cores));
         keeper.mind(Arc::downgrade(&mappings) as _);
         let wall = match self.clock {
             Some(clock) => Wall::Manual(clock),

@@ -305,8 +305,7 @@ fn making_them_takes_half_a_core_at_most() {
 #[test]
 fn they_give_way_to_running_events_but_not_for_ever() {
     let yard = Yard::new(8);
-    let cores = std::thread::available_parallelism().unwrap().get();
-    let running: Vec<_> = (0..cores).map(|_| yard.clock.face().run(0).unwrap()).collect();
+    let running: Vec<_> = (0..CORES).map(|_| yard.clock.face().run(0).unwrap()).collect();
     let pool = yard.begun(keep(4, 8), yard.works());
     until("the first one stands", || pool.ready() == 1);
     let since = Instant::now();

@@ -131,6 +131,30 @@ fn nothing_is_left_to_it_while_somebody_waits_or_room_is_short_or_it_is_closed()
 }
 
 #[test]
+fn where_events_run_on_all_cores_they_end_with_their_event() {
+    let (yard, foundry) = (Yard::new(8), Foundry::new());
+    let pool = heavy(&yard, 8);
+    let ended_by = |times: usize| {
+        let serve = |_| {
+            // As it is dropped fast, it would not stay heavy.
+            pool.set_heavy(true);
+            foundry.serve(&pool);
+            foundry.ended_by()
+        };
+        (0..times).map(serve).last().flatten()
+    };
+    let running = yard.clock.face().run(0).unwrap();
+    assert_eq!(
+        ended_by(1).as_deref(),
+        Some("fnhost-prepare"),
+        "one that runs at the same time may be chance"
+    );
+    assert_eq!(ended_by(20), own_name(), "but not so often");
+    drop(running);
+    assert_eq!(ended_by(20).as_deref(), Some("fnhost-prepare"), "when it is over a core is left");
+}
+
+#[test]
 fn they_never_outnumber_what_may_live() {
     let (yard, foundry) = (Yard::new(100), Foundry::new());
     let pool = heavy(&yard, 3);

@@ -114,8 +114,8 @@ impl Board {
 
     /// Hands out the first of a channel that is due.
     pub(super) fn hand_out(&mut self, channel: u32, now: Moment) -> Option<(Token, Out)> {
+        let (place, stand) = self.next_free(channel, now)?;
         let line = self.line(channel);
-        let (place, stand) = line.next(now)?;
         line.discount_waiting(stand);
         line.counts().running += 1;
         let (number, token) = (place.1, Token(self.next_token));
@@ -124,6 +124,16 @@ impl Board {
         self.running.insert(number, stand.attempt);
         self.out.insert(token, out);
         Some((token, out))
+    }
+
+    /// Takes the first of a channel that is due and not held to be cancelled; one that is held goes, or is read anew.
+    fn next_free(&mut self, channel: u32, now: Moment) -> Option<(Place, Stand)> {
+        loop {
+            let next = self.line(channel).next(now)?;
+            if !self.changing.contains_key(&next.0.1) {
+                return Some(next);
+            }
+        }
     }
 
     /// Shows what was read from disk up to an edge.

@@ -6,6 +6,7 @@ mod group;
 mod many;
 mod media;
 mod promises;
+mod races;
 mod refused;
 mod reopen;
 

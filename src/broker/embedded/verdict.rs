@@ -118,7 +118,10 @@ impl Pen<'_> {
     pub(super) fn cancel(&mut self, number: u64) -> Outcome<Cancel> {
         {
             let mut board = self.board.lock();
-            if board.attempt(number).is_some() {
+            // Given while this group was being written: to this group, it is handed out still.
+            let is_settled_since =
+                matches!(board.changing(number), Some(Some(_))) && !self.is_settled(number);
+            if board.attempt(number).is_some() || is_settled_since {
                 return Ok(Cancel::Running);
             }
             // From here on it is not handed out.
@@ -128,6 +131,13 @@ impl Pen<'_> {
         let cancelled = self.cancel_held(number)?;
         self.work.effects.push(Effect::Changed { number });
         Ok(cancelled)
+    }
+
+    /// Tells whether the verdict of a message is in this group.
+    fn is_settled(&self, number: u64) -> bool {
+        let is_its =
+            |effect: &Effect| matches!(effect, Effect::Changed { number: known } if *known == number);
+        self.work.effects.iter().any(is_its)
     }
 
     fn cancel_held(&mut self, number: u64) -> Outcome<Cancel> {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::media::Media;
-use super::{clock, draft, drain, run, watched};
+use super::{clock, draft, drain, open, run, watched};
+use crate::broker::conformance::{again, done};
 use crate::broker::embedded::Probe;
 use crate::broker::embedded::pen::number_of;
-use crate::broker::{Cancel, Channel, Depth, Store};
+use crate::broker::{Cancel, Channel, Depth, State, Store};
 
 #[test]
 fn what_is_about_to_be_cancelled_is_not_handed_out() {
@@ -28,5 +29,30 @@ fn what_is_about_to_be_cancelled_is_not_handed_out() {
         assert!(drain(&store, "f.a").is_empty(), "it runs, and is cancelled");
         assert_eq!(cancel.await.unwrap(), Cancel::Cancelled);
         assert_eq!(store.depth(&Channel::new("f.a")).await.unwrap(), Depth::default());
+    });
+}
+
+#[test]
+fn a_cancel_that_meets_a_verdict_on_its_way_comes_too_late() {
+    let (media, clock) = (Media::default(), clock());
+    run(async {
+        let store = open(&media, &clock).unwrap();
+        let channel = Channel::new("f.a");
+        for verdict in [again(clock.now().into(), 1), done()] {
+            let id = store.put(vec![draft("f.a", "a", &clock)]).await.unwrap().remove(0).id;
+            let (token, _) = store.shared.next(&channel, 1).await.unwrap().remove(0);
+            // The group of the cancel was taken before the verdict came, and so is written without it.
+            let given = store.shared.board.lock().settle(token, (verdict, Vec::new()), clock.now().into());
+            assert_eq!(store.cancel(&id).await.unwrap(), Cancel::Running);
+            store.shared.queue.settle(given.unwrap(), true);
+            store.letters(None, 0, 1).await.unwrap();
+            for mut lease in drain(&store, "f.a") {
+                assert_eq!((&lease.id, lease.attempt), (&id, 1));
+                lease.settle(done(), Vec::new()).await.unwrap();
+            }
+            assert!(matches!(store.state(&id).await.unwrap(), Some(State::Done { .. })));
+            let depth = store.depth(&channel).await.unwrap();
+            assert_eq!((depth.waiting, depth.running), (0, 0));
+        }
     });
 }

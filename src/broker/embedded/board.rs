@@ -104,6 +104,14 @@ impl Board {
         id
     }
 
+    /// Takes over what the disk knows a channel by; numbers are left out that were given to channels never put to.
+    pub(super) fn name(&mut self, id: u32, channel: &Channel) {
+        self.lines.resize_with(id as usize, || Line::new(Channel::new("")));
+        self.lines.push(Line::new(channel.clone()));
+        self.line(id).is_kept = true;
+        self.ids.insert(channel.clone(), id);
+    }
+
     pub(super) fn known(&self, channel: &Channel) -> Option<u32> {
         self.ids.get(channel).copied()
     }

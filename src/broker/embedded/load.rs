@@ -16,9 +16,7 @@ use crate::wall::Moment;
 pub(super) fn count(txn: &ReadTransaction, board: &mut Board) -> Outcome<()> {
     for row in txn.open_table(CHANNELS)?.iter()? {
         let row = row?;
-        let id = board.id(&Channel::new(row.1.value()));
-        board.line(id).is_kept = true;
-        debug_assert_eq!(id, row.0.value(), "channels are numbered in their order");
+        board.name(row.0.value(), &Channel::new(row.1.value()));
     }
     for row in txn.open_table(READY)?.iter()? {
         let row = row?;

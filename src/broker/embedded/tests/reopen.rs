@@ -192,3 +192,25 @@ fn a_store_that_is_dropped_has_made_its_endings_safe() {
         assert_eq!(drain(&after, "q.b").len(), 1);
     });
 }
+
+#[test]
+fn channels_are_told_apart_although_some_were_never_put_to() {
+    let (media, clock) = (Media::default(), clock());
+    run(async {
+        let store = open(&media, &clock).unwrap();
+        assert!(drain(&store, "f.never").is_empty());
+        store.put(vec![draft("f.a", "a", &clock)]).await.unwrap();
+        assert!(drain(&store, "f.nor").is_empty());
+        store.put(vec![draft("f.b", "b", &clock)]).await.unwrap();
+        store.close().await;
+        drop(store);
+
+        let store = open(&media, &clock).unwrap();
+        store.put(vec![draft("f.c", "c", &clock)]).await.unwrap();
+        for (channel, text) in [("f.a", "a"), ("f.b", "b"), ("f.c", "c")] {
+            let leases = drain(&store, channel);
+            assert_eq!((leases.len(), &leases[0].payload), (1, &text.into()));
+        }
+        assert!(drain(&store, "f.never").is_empty());
+    });
+}

@@ -61,6 +61,8 @@ impl Committer {
             self.roll_back(group, Work::default());
             return false;
         }
+        // What was found out as it was opened: what is put now must not be taken for what is taken back.
+        self.shared.queue.rejoin(&mut group);
         if group.jobs.is_empty() && group.settled.is_empty() {
             self.shared.queue.is_well();
             return true;

@@ -150,6 +150,13 @@ pub(super) struct Group {
     pub(super) settled: Vec<Settled>,
 }
 
+/// What came back as the disk refused it; it stands before all that waits.
+#[derive(Default)]
+struct Back {
+    settled: Vec<Settled>,
+    undo: Vec<u64>,
+}
+
 /// What waits to be committed.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -161,6 +168,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct Held {
+    back: Back,
     jobs: VecDeque<Job>,
     settled: VecDeque<Settled>,
     /// When the verdicts are to be committed at the latest.
@@ -196,7 +204,7 @@ impl Queue {
         if held.closing {
             return Err(Trouble::Closed);
         }
-        let has_room = held.settled.len() < MOST_PENDING;
+        let has_room = held.back.settled.len() + held.settled.len() < MOST_PENDING;
         if !has_room && held.trouble {
             return Err(Trouble::Failed(format!(
                 "the disk refuses, and {MOST_PENDING} endings wait for it; make room on it, or check it"
@@ -226,12 +234,8 @@ impl Queue {
     /// Puts back what could not be committed; it is tried again soon, or with the next job.
     pub(super) fn put_back(&self, settled: Vec<Settled>, undo: Vec<u64>) {
         let mut held = self.held.lock();
-        for settled in settled.into_iter().rev() {
-            held.settled.push_front(settled);
-        }
-        if !undo.is_empty() {
-            held.jobs.push_front(Job::Undo { numbers: undo });
-        }
+        held.back.settled.splice(..0, settled);
+        held.back.undo.extend(undo);
         held.trouble = true;
         held.until = Some(Instant::now() + PAUSE);
         drop(held);
@@ -242,7 +246,7 @@ impl Queue {
     pub(super) fn is_well(&self) {
         let mut held = self.held.lock();
         if std::mem::take(&mut held.trouble) {
-            held.until = (!held.settled.is_empty()).then(Instant::now);
+            held.until = held.has_verdicts().then(Instant::now);
         }
         drop(held);
         self.moved.notify_waiters();
@@ -255,10 +259,15 @@ impl Queue {
         if last > 1 && !held.closing && !held.jobs.is_empty() {
             self.gather(&mut held, last);
         }
-        if held.closing && held.jobs.is_empty() && held.settled.is_empty() {
+        if held.closing && held.jobs.is_empty() && !held.has_verdicts() {
             return None;
         }
         Some(held.take())
+    }
+
+    /// Puts what came back in front of a group that was taken before.
+    pub(super) fn rejoin(&self, group: &mut Group) {
+        std::mem::take(&mut self.held.lock().back).join(group);
     }
 
     fn wait(&self, held: &mut MutexGuard<'_, Held>) {
@@ -317,7 +326,21 @@ impl Queue {
     }
 }
 
+impl Back {
+    fn join(self, group: &mut Group) {
+        group.settled.splice(..0, self.settled);
+        if !self.undo.is_empty() {
+            group.jobs.insert(0, Job::Undo { numbers: self.undo });
+        }
+    }
+}
+
 impl Held {
+    /// Tells whether there is something that nobody waits for.
+    fn has_verdicts(&self) -> bool {
+        !(self.settled.is_empty() && self.back.settled.is_empty() && self.back.undo.is_empty())
+    }
+
     fn take(&mut self) -> Group {
         let jobs: Vec<_> = self.jobs.drain(..self.jobs.len().min(MOST_JOBS)).collect();
         let takes_all = self.closing || jobs.iter().any(Job::needs_verdicts);
@@ -326,6 +349,8 @@ impl Held {
         if !self.trouble {
             self.until = (!self.settled.is_empty()).then(Instant::now);
         }
-        Group { jobs, settled }
+        let mut group = Group { jobs, settled };
+        std::mem::take(&mut self.back).join(&mut group);
+        group
     }
 }

@@ -1,10 +1,11 @@
 //! The disk refuses: nothing acknowledged is lost, nothing refused is kept, and it goes on when it can.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::media::Media;
 use super::{clock, draft, drain, open, run};
 use crate::broker::conformance::done;
+use crate::broker::embedded::queue::{Job, Queue};
 use crate::broker::{Channel, Draft, Once, State, Store, Trouble};
 
 #[test]
@@ -88,4 +89,35 @@ fn what_came_to_disk_although_it_was_refused_is_taken_out_again() {
         let copy = open(&media.safe_copy(), &clock).unwrap();
         assert_eq!(drain(&copy, "f.a").len(), 2);
     });
+}
+
+#[test]
+fn what_is_put_again_after_a_refusal_is_kept_although_the_first_came_to_disk() {
+    let (media, clock) = (Media::default(), clock());
+    run(async {
+        let store = open(&media, &clock).unwrap();
+        let once = Some(Once { key: "k".into(), window: Duration::from_secs(60) });
+        let message = Draft { once, ..draft("f.a", "once", &clock) };
+        // The file cannot be opened again at once, so that the next to be put finds out what came of the first.
+        media.fail_syncs(2);
+        let kept = loop {
+            match store.put(vec![message.clone()]).await {
+                Ok(mut kept) => break kept.remove(0),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        store.put(vec![draft("f.b", "probe", &clock)]).await.unwrap();
+        assert!(matches!(store.state(&kept.id).await.unwrap(), Some(State::Waiting { .. })));
+        assert_eq!(drain(&store, "f.a").len(), 1);
+    });
+}
+
+#[test]
+fn a_disk_that_refuses_is_left_alone_although_something_is_to_be_taken_back() {
+    let queue = Queue::default();
+    queue.put_back(Vec::new(), vec![1]);
+    let began = Instant::now();
+    let group = queue.next(0).unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(400), "it is tried again and again");
+    assert_eq!(group.jobs.iter().filter_map(Job::undone).collect::<Vec<_>>(), [[1]]);
 }

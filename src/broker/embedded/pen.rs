@@ -102,12 +102,12 @@ impl<'a> Pen<'a> {
         })
     }
 
-    /// Writes a group: what is put first, then verdicts, then what has to see them.
+    /// Writes a group: what is taken back first, then verdicts, as they were answered, then what was not answered yet.
     pub(super) fn write(&mut self, group: &mut Group) -> Outcome<()> {
-        let is_put = |job: &Job| matches!(job, Job::Put { .. } | Job::Undo { .. });
-        group.jobs.iter_mut().filter(|job| is_put(job)).try_for_each(|job| self.job(job))?;
+        let is_undo = |job: &Job| matches!(job, Job::Undo { .. });
+        group.jobs.iter_mut().filter(|job| is_undo(job)).try_for_each(|job| self.job(job))?;
         group.settled.iter().try_for_each(|settled| self.settle(settled))?;
-        group.jobs.iter_mut().filter(|job| !is_put(job)).try_for_each(|job| self.job(job))?;
+        group.jobs.iter_mut().filter(|job| !is_undo(job)).try_for_each(|job| self.job(job))?;
         self.forget()?;
         self.meta.insert(GROUP, self.ledger.group)?;
         if self.ledger.next > self.ledger.reserved {

@@ -344,7 +344,9 @@ impl Held {
     fn take(&mut self) -> Group {
         let jobs: Vec<_> = self.jobs.drain(..self.jobs.len().min(MOST_JOBS)).collect();
         let takes_all = self.closing || jobs.iter().any(Job::needs_verdicts);
-        let most = if takes_all { usize::MAX } else { MOST_SETTLED };
+        // What is put now comes behind what follows from a verdict that was answered.
+        let follows = self.settled.iter().rposition(|settled| !settled.then.is_empty());
+        let most = if takes_all { usize::MAX } else { follows.map_or(0, |at| at + 1).max(MOST_SETTLED) };
         let settled = self.settled.drain(..self.settled.len().min(most)).collect();
         if !self.trouble {
             self.until = (!self.settled.is_empty()).then(Instant::now);

@@ -10,7 +10,7 @@ use super::{clock, draft, drain, open, run, watched};
 use crate::broker::conformance::{again, done};
 use crate::broker::embedded::Probe;
 use crate::broker::embedded::pen::number_of;
-use crate::broker::{Cancel, Channel, Depth, State, Store};
+use crate::broker::{Cancel, Channel, Depth, Draft, State, Store};
 
 #[test]
 fn what_is_about_to_be_cancelled_is_not_handed_out() {
@@ -54,5 +54,24 @@ fn a_cancel_that_meets_a_verdict_on_its_way_comes_too_late() {
             let depth = store.depth(&channel).await.unwrap();
             assert_eq!((depth.waiting, depth.running), (0, 0));
         }
+    });
+}
+
+#[test]
+fn what_follows_a_verdict_stands_before_what_is_put_after_it() {
+    let (clock, probe) = (clock(), Probe::default());
+    let keyed = |text: &str| Draft { key: Some("a".into()), ..draft("q.b", text, &clock) };
+    run(async {
+        let store = watched(&Media::default(), &clock, probe.clone()).unwrap();
+        store.put(vec![draft("f.a", "a", &clock)]).await.unwrap();
+        let mut lease = drain(&store, "f.a").remove(0);
+        probe.delay(Duration::from_millis(100));
+        // While this one is made safe, the others come and are written together.
+        let mut busy = store.put(vec![draft("f.a", "busy", &clock)]);
+        assert!(busy.as_mut().now_or_never().is_none());
+        lease.settle(done(), vec![keyed("first")]).await.unwrap();
+        store.put(vec![keyed("second")]).await.unwrap();
+        busy.await.unwrap();
+        assert_eq!(drain(&store, "q.b")[0].payload, "first");
     });
 }

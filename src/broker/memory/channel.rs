@@ -79,10 +79,6 @@ impl Line {
         Depth { waiting: self.waiting.len() as u64, running: self.running.len() as u64, ..Depth::default() }
     }
 
-    pub(super) fn oldest(&self) -> Option<u64> {
-        self.waiting.first().copied()
-    }
-
     pub(super) fn waiting(&self) -> impl Iterator<Item = u64> {
         self.waiting.iter().copied()
     }

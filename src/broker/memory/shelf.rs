@@ -196,6 +196,7 @@ impl Shelf {
             return Err(Trouble::Closed);
         }
         let Some(number) = self.leased.remove(&token) else { return Ok(()) };
+        self.forget_once(now);
         match verdict {
             Verdict::Done { summary } => self.end(number, State::Done { summary }, now),
             Verdict::Again { due, attempt, notes } => self.again(number, due, (attempt, notes)),
@@ -266,7 +267,8 @@ impl Shelf {
     }
 
     pub(super) fn letters(&self, channel: Option<&Channel>, after: u64, most: usize) -> Vec<Letter> {
-        let messages = self.dead.range(after + 1..).filter_map(|(_, number)| self.messages.get(number));
+        let messages =
+            self.dead.range(after.saturating_add(1)..).filter_map(|(_, number)| self.messages.get(number));
         let fitting = messages.filter(|message| channel.is_none_or(|wanted| *wanted == message.channel));
         fitting.take(most).map(to_letter).collect()
     }
@@ -303,7 +305,7 @@ impl Shelf {
         Depth {
             retrying: line.waiting().filter(failed).count() as u64,
             dead: dead.filter(|message| message.channel == *channel).count() as u64,
-            oldest: line.oldest().and_then(|number| self.messages.get(&number)).map(|message| message.put),
+            oldest: line.waiting().filter_map(|number| Some(self.messages.get(&number)?.put)).min(),
             ..line.depth()
         }
     }

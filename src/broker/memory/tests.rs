@@ -2,9 +2,14 @@
 
 use std::time::SystemTime;
 
-use crate::broker::conformance::{Rig, conforms};
-use crate::broker::{Bounds, Memory};
-use crate::wall::{ManualClock, Wall};
+use bytes::Bytes;
+
+use crate::broker::conformance::{Rig, WHILE, conforms, dead, done};
+use crate::broker::memory::shelf::Shelf;
+use crate::broker::{Bounds, Channel, Draft, Memory, Once, Token};
+use crate::wall::{ManualClock, Moment, Wall};
+
+const START: Moment = Moment(1_000_000);
 
 async fn rig(bounds: Bounds) -> Rig {
     let clock = ManualClock::at(SystemTime::now());
@@ -14,3 +19,43 @@ async fn rig(bounds: Bounds) -> Rig {
 }
 
 conforms!(rig);
+
+fn draft(channel: &str, once: Option<&str>) -> Draft {
+    let once = once.map(|key| Once { key: key.into(), window: WHILE });
+    Draft { channel: Channel::new(channel), payload: Bytes::new(), key: None, due: START, once }
+}
+
+/// Puts a message, and takes it.
+fn take(shelf: &mut Shelf, channel: &str) -> Token {
+    shelf.put(vec![draft(channel, None)], START).unwrap();
+    shelf.hand_out(&Channel::new(channel), 1, START).unwrap().0.remove(0).0
+}
+
+#[test]
+fn what_follows_is_kept_when_its_once_key_is_free_again() {
+    let mut shelf = Shelf::new(Bounds::default());
+    shelf.put(vec![draft("q.b", Some("k"))], START).unwrap();
+    let token = take(&mut shelf, "f.a");
+    let later = START.plus(WHILE);
+    shelf.settle(token, done(), vec![draft("q.b", Some("k"))], later).unwrap();
+    assert_eq!(shelf.depth(&Channel::new("q.b")).waiting, 2);
+}
+
+#[test]
+fn the_age_of_the_oldest_is_told_although_a_dead_letter_was_sent_again() {
+    let mut shelf = Shelf::new(Bounds::default());
+    let token = take(&mut shelf, "f.a");
+    shelf.settle(token, dead(), Vec::new(), START).unwrap();
+    shelf.put(vec![draft("f.a", None)], START).unwrap();
+    let letter = shelf.letters(None, 0, 1).remove(0);
+    assert!(shelf.revive(&letter.id, START.plus(WHILE)));
+    assert_eq!(shelf.depth(&Channel::new("f.a")).oldest, Some(START));
+}
+
+#[test]
+fn behind_the_last_place_there_are_no_dead_letters() {
+    let mut shelf = Shelf::new(Bounds::default());
+    let token = take(&mut shelf, "f.a");
+    shelf.settle(token, dead(), Vec::new(), START).unwrap();
+    assert!(shelf.letters(None, u64::MAX, 1).is_empty());
+}

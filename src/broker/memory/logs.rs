@@ -19,6 +19,7 @@ pub(super) struct Logs {
 struct Log {
     items: VecDeque<Item>,
     last: u64,
+    last_at: Moment,
 }
 
 impl Logs {
@@ -26,7 +27,12 @@ impl Logs {
         Self { bounds, shards: HashMap::new(), bytes: 0, closed: false }
     }
 
-    pub(super) fn append(&mut self, shard: &Shard, payloads: Vec<Bytes>, at: Moment) -> Result<u64, Trouble> {
+    pub(super) fn append(
+        &mut self,
+        shard: &Shard,
+        payloads: Vec<Bytes>,
+        now: Moment,
+    ) -> Result<u64, Trouble> {
         if self.closed {
             return Err(Trouble::Closed);
         }
@@ -36,6 +42,9 @@ impl Logs {
         }
         self.bytes += more;
         let log = self.shards.entry(shard.clone()).or_default();
+        // The moments never go back, so that they can be searched.
+        log.last_at = log.last_at.max(now);
+        let at = log.last_at;
         for payload in payloads {
             log.last += 1;
             log.items.push_back(Item { sequence: log.last, at, payload });

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use crate::broker::conformance::{Rig, WHILE, conforms, dead, done};
+use crate::broker::memory::logs::Logs;
 use crate::broker::memory::shelf::Shelf;
-use crate::broker::{Bounds, Channel, Draft, Memory, Once, Token};
+use crate::broker::{Bounds, Channel, Draft, Memory, Once, Shard, Token};
 use crate::wall::{ManualClock, Moment, Wall};
 
 const START: Moment = Moment(1_000_000);
@@ -58,4 +59,15 @@ fn behind_the_last_place_there_are_no_dead_letters() {
     let token = take(&mut shelf, "f.a");
     shelf.settle(token, dead(), Vec::new(), START).unwrap();
     assert!(shelf.letters(None, u64::MAX, 1).is_empty());
+}
+
+#[test]
+fn items_are_found_by_time_although_the_clock_was_set_back() {
+    let (mut logs, shard) = (Logs::new(Bounds::default()), Shard { stream: "clicks".into(), number: 0 });
+    for at in [100, 10, 20, 30, 200] {
+        logs.append(&shard, vec![Bytes::new()], Moment(at)).unwrap();
+    }
+    assert_eq!(logs.seek(&shard, Moment(50)), 1);
+    logs.trim(&shard, Moment(50));
+    assert_eq!(logs.read(&shard, 1, (9, 9)).unwrap().len(), 5, "the first came later than that");
 }

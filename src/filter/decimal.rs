@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 /// The largest power of ten that a number may name.
 ///
 /// It keeps sums of exponents far from overflow; binary64 ends at 308.
-const MAX_EXPONENT: i64 = 1_000_000;
+const MAX_EXPONENT: u64 = 1_000_000;
 
 /// A number of JSON as it was written, so that no digit is lost.
 ///
@@ -33,7 +33,7 @@ impl Decimal {
             return Some(Self { is_negative: false, exponent: 0, digits: Box::default() });
         }
         let leading = digits.len() - significant.len();
-        let written = exponent.parse().ok().filter(|power: &i64| power.abs() <= MAX_EXPONENT)?;
+        let written = exponent.parse().ok().filter(|power: &i64| power.unsigned_abs() <= MAX_EXPONENT)?;
         Some(Self {
             is_negative,
             exponent: written + whole.len() as i64 - leading as i64,

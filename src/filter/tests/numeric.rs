@@ -72,6 +72,8 @@ fn a_number_whose_exponent_is_out_of_reach_equals_none() {
     assert_values(&[
         (r#"[{"numeric": [">", 5]}]"#, "1e9999999", false),
         (r#"[{"numeric": [">", 5]}]"#, "1e99999999999999999999999", false),
+        (r#"[{"numeric": ["<", 5]}]"#, "1e-9223372036854775808", false),
+        (r#"[{"numeric": [">", 5]}]"#, "0.001e-9223372036854775808", false),
         (r#"[{"anything-but": 5}]"#, "1e9999999", true),
         (r#"[{"exists": true}]"#, "1e9999999", true),
         ("[0]", "0e9999999", true),

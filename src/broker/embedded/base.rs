@@ -7,6 +7,7 @@ use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBa
 
 use crate::broker::Trouble;
 use crate::broker::embedded::disk::{Disk, Probe};
+use crate::broker::embedded::folder;
 use crate::broker::embedded::tables::{
     CHANNELS, CURRENT, DEAD, ENDED, FORMAT, GROUP, ITEMS, KEYED, MESSAGES, META, ONCE, READY, SHARDS, TRIES,
     VALUES,
@@ -21,7 +22,8 @@ pub(super) type Ground = Box<dyn Fn() -> Result<Box<dyn StorageBackend>, String>
 /// The database, while it is open.
 pub(super) struct Base {
     path: PathBuf,
-    ground: Ground,
+    /// None once it is closed, as it holds the folder.
+    ground: Mutex<Option<Ground>>,
     probe: Probe,
     open: RwLock<Open>,
     /// What the disk refused last.
@@ -38,7 +40,8 @@ enum Open {
 impl Base {
     pub(super) fn open(path: &Path, ground: Ground, probe: Probe) -> Result<Self, String> {
         let open = RwLock::new(Open::Trouble(String::new()));
-        let base = Self { path: path.into(), ground, probe, open, last: Mutex::default() };
+        let base =
+            Self { path: path.into(), ground: Mutex::new(Some(ground)), probe, open, last: Mutex::default() };
         base.reopen()?;
         Ok(base)
     }
@@ -61,7 +64,9 @@ impl Base {
     }
 
     fn database(&self) -> Result<Database, String> {
-        let disk = Disk::new((self.ground)()?, self.probe.clone());
+        let ground = self.ground.lock();
+        let open = ground.as_ref().ok_or("the broker is closed")?;
+        let disk = Disk::new(open()?, self.probe.clone());
         let mut builder = redb::Builder::new();
         builder.set_cache_size(CACHE);
         let database = builder.create_with_backend(disk).map_err(|error| self.cannot_open(&error))?;
@@ -72,10 +77,7 @@ impl Base {
     fn cannot_open(&self, error: &DatabaseError) -> String {
         let path = &self.path;
         match error {
-            DatabaseError::DatabaseAlreadyOpen => format!(
-                "broker file {path:?} is in use by another runtime or process; end that one, or give each a folder \
-                 of its own"
-            ),
+            DatabaseError::DatabaseAlreadyOpen => folder::in_use(path),
             DatabaseError::UpgradeRequired(version) => format!(
                 "broker file {path:?} has format {version}, which this version does not read; use the version that \
                  wrote it, or another folder"
@@ -172,6 +174,7 @@ impl Base {
 
     pub(super) fn close(&self) {
         *self.open.write() = Open::Closed;
+        *self.ground.lock() = None;
     }
 }
 

@@ -12,6 +12,20 @@ pub(super) fn file_in(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
+/// Has a folder to oneself until what is returned is dropped, also while the file in it is not open; it is made if it
+/// is not there.
+pub(super) fn hold(folder: &Path) -> Result<Option<File>, String> {
+    prepare(folder)?;
+    lock(folder)
+}
+
+/// Says that somebody else has a file.
+pub(super) fn in_use(path: &Path) -> String {
+    format!(
+        "broker file {path:?} is in use by another runtime or process; end that one, or give each a folder of its own"
+    )
+}
+
 /// Opens the file of a folder; both are made if they are not there.
 pub(super) fn open(folder: &Path) -> Result<File, String> {
     prepare(folder)?;
@@ -75,6 +89,17 @@ fn check(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Locks a folder; none where folders cannot be locked, so that the lock of the file has to do.
+#[cfg(unix)]
+fn lock(folder: &Path) -> Result<Option<File>, String> {
+    let Ok(held) = File::open(folder) else { return Ok(None) };
+    match rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(held)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(in_use(&file_in(folder))),
+        Err(_) => Ok(None),
+    }
+}
+
 #[cfg(unix)]
 fn options() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
@@ -106,6 +131,11 @@ fn make(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn check(_: &Path) -> Result<(), String> {
     Ok(())
+}
+
+#[cfg(not(unix))]
+fn lock(_: &Path) -> Result<Option<File>, String> {
+    Ok(None)
 }
 
 #[cfg(not(unix))]

@@ -65,8 +65,10 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Opens a folder, which is made if it is not there.
     pub(crate) fn open(folder: &Path, wall: Wall, bounds: Bounds, probe: Probe) -> Result<Arc<Self>, String> {
-        let path = folder.to_path_buf();
+        let (path, held) = (folder.to_path_buf(), folder::hold(folder)?);
         let ground: Ground = Box::new(move || {
+            // Nobody may take the folder while the file is opened again, as what is known of it would not hold.
+            let _held = &held;
             let file = folder::open(&path)?;
             let backend = FileBackend::new(file).map_err(|error| {
                 format!("broker file {:?} cannot be used: {error}; check its disk", folder::file_in(&path))

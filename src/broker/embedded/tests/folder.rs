@@ -59,6 +59,21 @@ fn a_second_store_in_the_process_is_refused_until_the_first_is_gone() {
 }
 
 #[test]
+fn a_folder_is_held_while_its_file_cannot_be_opened_again() {
+    let folder = Folder::new();
+    let first = folder.open().unwrap();
+    let file = folder.0.join("events.redb");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    assert!(first.shared.base.reopen().is_err());
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let reason = folder.open().err().expect("the second has it, and the first goes on with it later");
+    assert!(reason.contains("in use by another"), "{reason}");
+    first.shared.base.reopen().unwrap();
+    run(async { first.close().await });
+    drop(folder.open().unwrap());
+}
+
+#[test]
 fn a_second_process_is_refused_at_once() {
     let folder = Folder::new();
     let _first = folder.open().unwrap();

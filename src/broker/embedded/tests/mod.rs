@@ -1,6 +1,7 @@
 //! The store in a folder: what it promises, and what it does when the disk or the process fails.
 
 mod crash;
+mod crowd;
 mod folder;
 mod group;
 mod many;

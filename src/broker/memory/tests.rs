@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::broker::conformance::{Rig, WHILE, conforms, dead, done};
 use crate::broker::memory::logs::Logs;
 use crate::broker::memory::shelf::Shelf;
-use crate::broker::{Bounds, Channel, Draft, Memory, Once, Shard, Token};
+use crate::broker::{Bounds, Channel, Draft, Memory, Once, Shard, Token, Trouble};
 use crate::wall::{ManualClock, Moment, Wall};
 
 const START: Moment = Moment(1_000_000);
@@ -70,4 +70,12 @@ fn items_are_found_by_time_although_the_clock_was_set_back() {
     assert_eq!(logs.seek(&shard, Moment(50)), 1);
     logs.trim(&shard, Moment(50));
     assert_eq!(logs.read(&shard, 1, (9, 9)).unwrap().len(), 5, "the first came later than that");
+}
+
+#[test]
+fn a_message_without_a_once_key_is_kept_although_no_more_keys_may_be_known() {
+    let mut shelf = Shelf::new(Bounds::default());
+    shelf.know_keys((0..1_000_000).map(|nth: u32| nth.to_string().into()), START.plus(WHILE));
+    assert!(matches!(shelf.put(vec![draft("f.a", Some("k"))], START), Err(Trouble::Full(_))));
+    assert!(shelf.put(vec![draft("f.a", None)], START).is_ok());
 }

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(5);
 const MOST_SETTLED: usize = 512;
 /// How many verdicts wait at most; whoever brings more waits too.
 const MOST_PENDING: usize = 4_096;
+/// How many bytes they keep in memory; one more may pass it.
+const MOST_PENDING_BYTES: usize = 64 << 20;
 /// How many drafts and the like go into one group.
 const MOST_JOBS: usize = 4_096;
 /// How long a disk that refuses is left alone while nobody asks.
@@ -143,6 +145,17 @@ pub(super) struct Settled {
     pub(super) then: Vec<Draft>,
 }
 
+impl Settled {
+    /// Returns what it keeps in memory.
+    fn size(&self) -> usize {
+        let said = match &self.verdict {
+            Verdict::Done { summary } => summary.len(),
+            Verdict::Again { notes, .. } | Verdict::Dead { notes } => notes.len(),
+        };
+        said + self.then.iter().map(|draft| draft.payload.len()).sum::<usize>()
+    }
+}
+
 /// What is committed together: all of it or nothing.
 #[derive(Default)]
 pub(super) struct Group {
@@ -171,6 +184,8 @@ struct Held {
     back: Back,
     jobs: VecDeque<Job>,
     settled: VecDeque<Settled>,
+    /// What the verdicts keep in memory.
+    bytes: usize,
     /// When the verdicts are to be committed at the latest.
     until: Option<Instant>,
     /// How many jobs the committer waits for.
@@ -204,10 +219,11 @@ impl Queue {
         if held.closing {
             return Err(Trouble::Closed);
         }
-        let has_room = held.back.settled.len() + held.settled.len() < MOST_PENDING;
+        let pending = held.back.settled.len() + held.settled.len();
+        let has_room = pending < MOST_PENDING && held.bytes < MOST_PENDING_BYTES;
         if !has_room && held.trouble {
             return Err(Trouble::Failed(format!(
-                "the disk refuses, and {MOST_PENDING} endings wait for it; make room on it, or check it"
+                "the disk refuses, and {pending} endings wait for it; make room on it, or check it"
             )));
         }
         Ok(has_room)
@@ -218,6 +234,7 @@ impl Queue {
         let now = Instant::now();
         let is_call = {
             let mut held = self.held.lock();
+            held.bytes += settled.size();
             held.settled.push_back(settled);
             let until = if is_hasty && !held.trouble { now } else { now + PATIENCE };
             let is_call = held.until.is_none_or(|known| until < known) && !held.trouble;
@@ -235,6 +252,7 @@ impl Queue {
     pub(super) fn put_back(&self, settled: Vec<Settled>, undo: Vec<u64>) {
         let mut held = self.held.lock();
         held.back.settled.splice(..0, settled);
+        held.weigh();
         held.back.undo.extend(undo);
         held.trouble = true;
         held.until = Some(Instant::now() + PAUSE);
@@ -267,7 +285,9 @@ impl Queue {
 
     /// Puts what came back in front of a group that was taken before.
     pub(super) fn rejoin(&self, group: &mut Group) {
-        std::mem::take(&mut self.held.lock().back).join(group);
+        let mut held = self.held.lock();
+        std::mem::take(&mut held.back).join(group);
+        held.weigh();
     }
 
     fn wait(&self, held: &mut MutexGuard<'_, Held>) {
@@ -353,6 +373,11 @@ impl Held {
         }
         let mut group = Group { jobs, settled };
         std::mem::take(&mut self.back).join(&mut group);
+        self.weigh();
         group
+    }
+
+    fn weigh(&mut self) {
+        self.bytes = self.back.settled.iter().chain(&self.settled).map(Settled::size).sum();
     }
 }

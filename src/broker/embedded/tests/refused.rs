@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::media::Media;
 use super::{clock, draft, drain, open, run};
 use crate::broker::conformance::done;
-use crate::broker::embedded::queue::{Job, Queue};
+use crate::broker::embedded::line::Stand;
+use crate::broker::embedded::queue::{Job, Queue, Settled};
 use crate::broker::{Channel, Draft, Once, State, Store, Trouble};
+use crate::wall::Moment;
 
 #[test]
 fn a_full_disk_refuses_with_the_reason_and_goes_on_when_there_is_room() {
@@ -120,4 +124,25 @@ fn a_disk_that_refuses_is_left_alone_although_something_is_to_be_taken_back() {
     let group = queue.next(0).unwrap();
     assert!(began.elapsed() >= Duration::from_millis(400), "it is tried again and again");
     assert_eq!(group.jobs.iter().filter_map(Job::undone).collect::<Vec<_>>(), [[1]]);
+}
+
+fn settled(follows: &Bytes) -> Settled {
+    let then = Draft { payload: follows.clone(), ..draft("q.b", "", &clock()) };
+    let stand = Stand { put: 0, attempt: 0, size: 0 };
+    let at = Moment::default();
+    Settled { number: 1, channel: 0, place: (0, 1), stand, at, verdict: done(), then: vec![then] }
+}
+
+#[test]
+fn what_waits_for_a_disk_that_refuses_is_bounded_in_bytes() {
+    let (queue, follows) = (Queue::default(), Bytes::from(vec![0; 8 << 20]));
+    for _ in 0..7 {
+        queue.settle(settled(&follows), true);
+    }
+    assert!(queue.has_room().unwrap());
+    queue.put_back(vec![settled(&follows)], Vec::new());
+    let reason = queue.has_room().unwrap_err();
+    assert!(matches!(&reason, Trouble::Failed(reason) if reason.contains("8 endings")), "{reason:?}");
+    assert_eq!(queue.next(0).unwrap().settled.len(), 8);
+    assert!(queue.has_room().unwrap());
 }

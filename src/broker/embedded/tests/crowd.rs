@@ -115,7 +115,8 @@ async fn compare(crowd: &Crowd, media: &Media) {
         };
         assert_eq!(ids(&crowd.store), ids(&copy), "{channel}");
     }
-    for id in crowd.kept.lock().iter() {
+    let kept = crowd.kept.lock().clone();
+    for id in &kept {
         let state = copy.state(id).await.unwrap();
         match crowd.over.lock().get(id) {
             Some(&"done") => assert!(matches!(state, Some(State::Done { .. })), "{id}: {state:?}"),

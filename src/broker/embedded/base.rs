@@ -110,12 +110,13 @@ impl Base {
         format!("broker file {:?}: {error}; make room on its disk, or check the disk", self.path)
     }
 
-    /// Reads what was committed last.
+    /// Reads what was committed last; while the file is opened again, nobody waits for that.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, Trouble> {
-        match &*self.open.read() {
+        let Some(open) = self.open.try_read() else { return Err(self.last_refusal()) };
+        match &*open {
             Open::Yes(database) => {
                 let answer = database.begin_read().map_err(redb::Error::from).and_then(|txn| read(&txn));
                 answer.map_err(|error| Trouble::Failed(self.says(&error)))
@@ -139,10 +140,14 @@ impl Base {
 
     /// Tells why a write was refused.
     pub(super) fn refusal(&self) -> Trouble {
-        match &*self.open.read() {
-            Open::Closed => Trouble::Closed,
-            Open::Yes(_) | Open::Trouble(_) => Trouble::Failed(self.last.lock().clone()),
+        match self.open.try_read().as_deref() {
+            Some(Open::Closed) => Trouble::Closed,
+            Some(Open::Yes(_) | Open::Trouble(_)) | None => self.last_refusal(),
         }
+    }
+
+    fn last_refusal(&self) -> Trouble {
+        Trouble::Failed(self.last.lock().clone())
     }
 
     fn try_write(
@@ -173,7 +178,9 @@ impl Base {
     }
 
     pub(super) fn close(&self) {
-        *self.open.write() = Open::Closed;
+        let open = std::mem::replace(&mut *self.open.write(), Open::Closed);
+        // It takes its time, and who asks meanwhile is to hear that it is closed.
+        drop(open);
         *self.ground.lock() = None;
     }
 }

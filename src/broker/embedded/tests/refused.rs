@@ -1,16 +1,21 @@
 //! The disk refuses: nothing acknowledged is lost, nothing refused is kept, and it goes on when it can.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::media::Media;
 use super::{clock, draft, drain, open, run};
 use crate::broker::conformance::done;
 use crate::broker::embedded::line::Stand;
 use crate::broker::embedded::queue::{Job, Queue, Settled};
-use crate::broker::{Channel, Draft, Once, State, Store, Trouble};
-use crate::wall::Moment;
+use crate::broker::embedded::{Embedded, Probe};
+use crate::broker::{Bounds, Channel, Draft, Once, State, Store, SubmissionId, Trouble};
+use crate::wall::{Moment, Wall};
 
 #[test]
 fn a_full_disk_refuses_with_the_reason_and_goes_on_when_there_is_room() {
@@ -145,4 +150,37 @@ fn what_waits_for_a_disk_that_refuses_is_bounded_in_bytes() {
     assert!(matches!(&reason, Trouble::Failed(reason) if reason.contains("8 endings")), "{reason:?}");
     assert_eq!(queue.next(0).unwrap().settled.len(), 8);
     assert!(queue.has_room().unwrap());
+}
+
+#[test]
+fn nobody_is_held_up_while_the_file_is_opened_again() {
+    let (media, clock, times) = (Media::default(), clock(), Arc::new(AtomicU64::new(0)));
+    let (disk, opened, (go, gate)) = (media.clone(), Arc::clone(&times), std::sync::mpsc::channel::<()>());
+    let gate = Mutex::new(gate);
+    let ground = Box::new(move || {
+        if opened.fetch_add(1, SeqCst) == 1 {
+            // A large file takes long; it ends by itself lest a test that fails hang.
+            let _ = gate.lock().recv_timeout(Duration::from_secs(5));
+        }
+        Ok(Box::new(disk.clone()) as _)
+    });
+    let wall = (Wall::Manual(clock.clone()), Bounds::default());
+    run(async {
+        let store = Embedded::on(Path::new("/store/events.redb"), ground, wall, Probe::default()).unwrap();
+        media.fail_syncs(1);
+        let put = store.put(vec![draft("f.a", "a", &clock)]);
+        let meanwhile = async {
+            while times.load(SeqCst) < 2 {
+                tokio::task::yield_now().await;
+            }
+            let state = store.state(&SubmissionId::new("m-1")).await;
+            assert!(matches!(state, Err(Trouble::Failed(_))), "it was held up until the file was open");
+        };
+        let (refused, ()) = futures_util::future::join(put, meanwhile).await;
+        assert!(matches!(refused, Err(Trouble::Failed(_))));
+        drop(go);
+        while store.put(vec![draft("f.a", "b", &clock)]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
 }

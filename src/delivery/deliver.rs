@@ -54,7 +54,10 @@ impl Delivery {
         if parcel.lineage.len() > MOST_LINEAGE {
             return Some(Death::RecursiveInvocation);
         }
-        policy.retry.is_too_old(lease.put, self.wall.now()).then_some(Death::EventAgeExceeded)
+        policy
+            .retry
+            .is_too_old(parcel.aged_from(lease.put), self.wall.now())
+            .then_some(Death::EventAgeExceeded)
     }
 
     fn answered(&self, lease: &Lease, parcel: &Parcel, policy: &Policy, response: &Response) -> Ending {
@@ -96,7 +99,8 @@ impl Delivery {
         (fault, retry_after): (Fault, Option<Duration>),
     ) -> Ending {
         let (attempts, refusals) = (lease.attempt, history.refusals);
-        let tried = Tried { fault, retry_after, attempts, refusals, put: lease.put, now: self.wall.now() };
+        let (put, now) = (parcel.aged_from(lease.put), self.wall.now());
+        let tried = Tried { fault, retry_after, attempts, refusals, put, now };
         match policy.retry.judge(&tried, self.random()) {
             Next::Dead(death) => self.bury(history, death, Some(parcel), policy),
             Next::Again { due, attempts, refusals } => {

@@ -121,6 +121,7 @@ impl Delivery {
             tenant: parcel.tenant.clone(),
             traceparent: parcel.traceparent.clone(),
             attributes: Vec::new(),
+            due: None,
             lineage: parcel.onwards(),
         };
         let function = parcel.target.split(':').next().unwrap_or_default();

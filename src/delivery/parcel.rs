@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, RequestId};
 use crate::event::{Event, Stored};
+use crate::wall::Moment;
 
 /// The first byte of what this version writes.
 const FORMAT: u8 = 1;
@@ -23,6 +24,8 @@ pub(crate) struct Parcel {
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) traceparent: Option<Arc<str>>,
     pub(crate) attributes: Vec<(String, String)>,
+    /// When it was to come, if it was put off.
+    pub(crate) due: Option<Moment>,
     /// The targets that events went through until this one came of them.
     pub(crate) lineage: Arc<[String]>,
 }
@@ -37,6 +40,7 @@ struct Header<'a> {
     tenant: Option<Cow<'a, str>>,
     traceparent: Option<Cow<'a, str>>,
     attributes: Cow<'a, [(String, String)]>,
+    due: Option<u64>,
     lineage: Cow<'a, [String]>,
 }
 
@@ -50,6 +54,7 @@ impl Parcel {
             tenant: context.tenant_key().clone(),
             traceparent: context.traceparent().map(Arc::from),
             attributes: context.attributes().map(|(name, value)| (name.into(), value.into())).collect(),
+            due: None,
             lineage: context.lineage().into(),
         }
     }
@@ -69,6 +74,11 @@ impl Parcel {
         attributes.fold(context, |context, (name, value)| context.with_attribute(name, value))
     }
 
+    /// Returns from when its age counts, if it was put then: time in which nobody might have it is no age.
+    pub(crate) fn aged_from(&self, put: Moment) -> Moment {
+        put.max(self.due.unwrap_or_default())
+    }
+
     /// Returns the lineage of what comes of this event.
     pub(crate) fn onwards(&self) -> Arc<[String]> {
         self.lineage.iter().cloned().chain([self.target.clone()]).collect()
@@ -82,6 +92,7 @@ impl Parcel {
             tenant: self.tenant.as_deref().map(Cow::Borrowed),
             traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
             attributes: Cow::Borrowed(&self.attributes),
+            due: self.due.map(|due| due.0),
             lineage: Cow::Borrowed(&self.lineage),
         };
         let header = postcard::to_stdvec(&header).expect("text and numbers can be written");
@@ -107,6 +118,7 @@ impl Parcel {
             tenant: header.tenant.map(|tenant| tenant.into()),
             traceparent: header.traceparent.map(|traceparent| traceparent.into()),
             attributes: header.attributes.into_owned(),
+            due: header.due.map(Moment),
             lineage: header.lineage.into_owned().into(),
         })
     }
@@ -121,7 +133,11 @@ mod tests {
             .with_tenant("acme")
             .with_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
             .with_attribute("a", "1");
-        Parcel { lineage: Arc::from(["before".to_owned()]), ..Parcel::new(event, "resize:7", &context) }
+        Parcel {
+            due: Some(Moment(7)),
+            lineage: Arc::from(["before".to_owned()]),
+            ..Parcel::new(event, "resize:7", &context)
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Retry {
         self
     }
 
-    /// Sets how old an event may be when an attempt begins; 6 hours unless set.
+    /// Sets how old an event may be when an attempt begins; 6 hours unless set. One that was put off ages from when it
+    /// is due.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self

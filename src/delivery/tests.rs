@@ -277,6 +277,24 @@ fn an_event_that_is_too_old_is_not_tried() {
 }
 
 #[test]
+fn an_event_that_was_put_off_for_longer_than_its_age_allows_runs_when_it_is_due() {
+    test(async |bench| {
+        let (day, hour) = (Duration::from_secs(24 * 3600), Duration::from_secs(3600));
+        let retry = Retry::new().attempts(9).backoff(hour, hour).max_age(hour * 3);
+        let mut told = bench.deploy("a", policy(retry), |_| trapped());
+        let due = bench.delivery.wall.now().plus(day);
+        let parcel = Parcel { due: Some(due), ..Parcel::new(Event::new("a"), "a", &Context::new()) };
+        let (channel, payload) = (channel_of("a"), parcel.encode());
+        let draft = Draft { channel, payload, key: None, due, once: None };
+        let id = bench.store.put(vec![draft]).await.unwrap().remove(0).id;
+        let history = bench.until_dead(&id).await;
+        assert_eq!((history.death, history.count()), (Some(Death::EventAgeExceeded), 3));
+        assert!(told.recv().await.is_some());
+        assert_eq!(bench.clock.now(), due.plus(hour * 2).time());
+    });
+}
+
+#[test]
 fn a_chain_of_events_ends() {
     test(async |bench| {
         let mut told = bench.deploy("a", policy(Retry::new()), |_| Ok(Response::new()));

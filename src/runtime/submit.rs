@@ -94,17 +94,14 @@ impl Submit {
 
     pub(super) fn into_draft(self, now: Moment, channel: Channel, target: &str) -> Draft {
         let once = self.once.map(|(key, window)| once_in(&channel, &key, window));
-        Draft {
-            channel,
-            payload: Parcel::new(self.event, target, &self.context).encode(),
-            key: self.key.map(Into::into),
-            due: match self.due {
-                Due::Now => now,
-                Due::At(time) => time.into(),
-                Due::After(time) => now.plus(time),
-            },
-            once,
-        }
+        let due = match self.due {
+            Due::Now => now,
+            Due::At(time) => time.into(),
+            Due::After(time) => now.plus(time),
+        };
+        let parcel = Parcel::new(self.event, target, &self.context);
+        let parcel = Parcel { due: (due > now).then_some(due), ..parcel };
+        Draft { channel, payload: parcel.encode(), key: self.key.map(Into::into), due, once }
     }
 
     /// Makes the same message for each of several channels.

@@ -61,6 +61,7 @@ impl Reader {
             tenant: trial.tenant(),
             traceparent: None,
             attributes: Vec::new(),
+            due: None,
             lineage: trial.lineage(),
         }
     }

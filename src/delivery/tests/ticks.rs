@@ -190,6 +190,9 @@ fn a_tick_whose_run_failed_is_run_again() {
         bench.delivery.add_timetable(table(&bench, Missed::Skip, Overlap::Wait));
         to_the_next_tick(&bench).await;
         let (first, _) = told.recv().await.unwrap();
+        while bench.store.depth(&crate::delivery::channel_of("report")).await.unwrap().retrying == 0 {
+            nap().await;
+        }
         bench.clock.advance(Duration::from_secs(3));
         let (second, context) = told.recv().await.unwrap();
         assert_eq!((first.id(), context.attempt()), (second.id(), 2));

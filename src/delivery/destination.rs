@@ -77,6 +77,15 @@ impl Destination {
         self.plain
     }
 
+    /// Tells whether what it gets may reach a function again.
+    fn goes_on(&self) -> bool {
+        match &self.place {
+            Place::Function(_) | Place::Queue(_) | Place::Topic(_) => true,
+            #[cfg(feature = "http")]
+            Place::Webhook(_) => false,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         match &self.place {
             Place::Function(target) => {
@@ -105,7 +114,10 @@ impl Delivery {
         parcel: &Parcel,
         outcome: &Outcome<'_>,
     ) -> Vec<Draft> {
-        destinations.iter().flat_map(|destination| self.follow_one(destination, parcel, outcome)).collect()
+        // A chain that is too long would be refused again, and again go on from there.
+        let is_over = matches!(outcome, Outcome::GivenUp { death: Death::RecursiveInvocation, .. });
+        let reached = destinations.iter().filter(|destination| !(is_over && destination.goes_on()));
+        reached.flat_map(|destination| self.follow_one(destination, parcel, outcome)).collect()
     }
 
     fn follow_one(&self, destination: &Destination, parcel: &Parcel, outcome: &Outcome<'_>) -> Vec<Draft> {

@@ -106,6 +106,23 @@ fn functions_that_call_each_other_for_ever_are_stopped() {
 }
 
 #[test]
+fn a_function_that_gets_its_own_failures_is_stopped() {
+    test(async |bench| {
+        let on_failure = vec![Destination::function("a"), Destination::queue("failed")];
+        let policy = Policy { on_failure, ..policy(Retry::never()) };
+        let _told = bench.deploy("a", policy, |_| trapped());
+        bench.submit("a", Event::new("order")).await;
+        let dead = async || bench.store.depth(&channel_of("a")).await.unwrap().dead;
+        while dead().await < 18 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert_eq!(dead().await, 18, "17 that ran, and the one that was refused");
+        assert_eq!(bench.store.depth(&queue_channel("failed")).await.unwrap().waiting, 17);
+    });
+}
+
+#[test]
 fn destinations_that_cannot_be_are_refused() {
     for wrong in [Destination::queue(""), Destination::topic("a.b"), Destination::function("a b")] {
         assert!(wrong.check().unwrap_err().contains("is refused"), "{wrong:?}");

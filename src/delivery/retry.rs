@@ -319,6 +319,7 @@ mod tests {
         let table = [
             (failed(false), Fault::Final),
             (failed(true), Fault::Function),
+            (ErrorKind::Failed(std::fmt::Error.into()), Fault::Function),
             (ErrorKind::Trapped { message: "a".into(), backtrace: Vec::new() }, Fault::Function),
             (ErrorKind::Panicked { message: "a".into() }, Fault::Function),
             (ErrorKind::TimedOut { phase: Phase::Handler, limit: SECOND }, Fault::Function),

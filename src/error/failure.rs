@@ -6,11 +6,19 @@ use crate::escape::Escaped;
 
 /// A handler's own failure: what kind, why, and whether trying again may help.
 ///
-/// Every standard error becomes one with `?`; its kind is then `error`, and it is not retryable.
+/// Every standard error becomes one with `?`; its kind is then `error`, and it is retryable, as nothing is known of it. What
+/// would fail again each time should say so: a submitted event is tried again after what is retryable, and given up at
+/// once after what is not.
 ///
 /// ```
 /// use fnhost::Failure;
 ///
+/// # fn read(text: &str) -> Result<u32, Failure> {
+/// let count = text.parse::<u32>().map_err(|error| Failure::new("unreadable", error.to_string()))?;
+/// # Ok(count) }
+/// assert!(!read("soup").unwrap_err().is_retryable());
+/// let unknown: Failure = std::io::Error::other("the database does not answer").into();
+/// assert!(unknown.is_retryable());
 /// let failure = Failure::new("out-of-stock", "no more of sku 7").with_retryable(true);
 /// assert_eq!(failure.to_string(), "out-of-stock: no more of sku 7");
 /// ```
@@ -65,6 +73,6 @@ impl fmt::Display for Failure {
 // `Failure` itself is no `std::error::Error`, so that this conversion can exist and `?` works in handlers.
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new("error", error.to_string())
+        Self::new("error", error.to_string()).with_retryable(true)
     }
 }

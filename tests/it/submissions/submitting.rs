@@ -243,6 +243,21 @@ async fn what_cannot_be_kept_is_refused() {
 }
 
 #[tokio::test]
+async fn an_error_that_a_handler_passes_on_is_tried_again() {
+    let stand = Stand::in_memory();
+    let parse = |context: &Context| {
+        let _: u32 = if context.attempt() == 1 { "soup" } else { "7" }.parse()?;
+        Ok(fnhost::Response::new())
+    };
+    let (function, mut told) = telling("a", parse);
+    stand.runtime.deploy(function).await.unwrap();
+    let accepted = stand.runtime.handler("a").unwrap().submit(Event::new("a")).await.unwrap();
+    stand.until_done(accepted.id()).await;
+    assert_eq!(told.recv().await.unwrap().1.attempt(), 1);
+    assert_eq!(told.recv().await.unwrap().1.attempt(), 2);
+}
+
+#[tokio::test]
 async fn settings_that_cannot_work_are_refused() {
     let stand = Stand::in_memory();
     let (function, _told) = telling("a", fine);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{Draft, Lease, Verdict};
+use crate::broker::{Lease, Verdict};
 use crate::delivery::destination::Outcome;
 use crate::delivery::retry::{Fault, Next, Tried, fault_in, fault_of};
+use crate::delivery::sequel::Sequel;
 use crate::delivery::{Death, Delivery, History, Parcel, Policy, Summary};
 use crate::error::{Error, ErrorKind};
 use crate::event::Response;
@@ -16,7 +17,7 @@ pub(super) const MOST_LINEAGE: usize = 16;
 /// What becomes of a message, and what follows from it.
 pub(super) struct Ending {
     pub(super) verdict: Verdict,
-    pub(super) then: Vec<Draft>,
+    pub(super) then: Sequel,
 }
 
 impl Delivery {
@@ -106,7 +107,7 @@ impl Delivery {
             Next::Again { due, attempts, refusals } => {
                 history.refusals = refusals;
                 let verdict = Verdict::Again { due, attempt: attempts, notes: history.encode() };
-                Ending { verdict, then: Vec::new() }
+                Ending { verdict, then: Sequel::default() }
             }
         }
     }

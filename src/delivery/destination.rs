@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::broker::Draft;
 use crate::context::RequestId;
 use crate::delivery::names::{Name, queue_channel};
+use crate::delivery::sequel::Sequel;
 #[cfg(feature = "http")]
 use crate::delivery::webhook::Hook;
 use crate::delivery::{Death, Delivery, History, Parcel, channel_of};
@@ -113,18 +114,27 @@ impl Delivery {
         destinations: &[Destination],
         parcel: &Parcel,
         outcome: &Outcome<'_>,
-    ) -> Vec<Draft> {
+    ) -> Sequel {
         // A chain that is too long would be refused again, and again go on from there.
         let is_over = matches!(outcome, Outcome::GivenUp { death: Death::RecursiveInvocation, .. });
-        let reached = destinations.iter().filter(|destination| !(is_over && destination.goes_on()));
-        reached.flat_map(|destination| self.follow_one(destination, parcel, outcome)).collect()
+        let reached = || destinations.iter().filter(|destination| !(is_over && destination.goes_on()));
+        let follow = |is_cut| {
+            let drafts = reached().flat_map(|reached| self.follow_one(reached, parcel, (outcome, is_cut)));
+            drafts.collect()
+        };
+        Sequel::new(follow(false), || follow(true))
     }
 
-    fn follow_one(&self, destination: &Destination, parcel: &Parcel, outcome: &Outcome<'_>) -> Vec<Draft> {
+    fn follow_one(
+        &self,
+        destination: &Destination,
+        parcel: &Parcel,
+        (outcome, is_cut): (&Outcome<'_>, bool),
+    ) -> Vec<Draft> {
         let now = self.wall.now();
-        let event = match destination.plain {
+        let event = match destination.plain && !is_cut {
             true => plain(parcel, outcome),
-            false => record(parcel, outcome, now),
+            false => record(parcel, (outcome, is_cut), now),
         };
         let sent = Parcel {
             event,
@@ -185,13 +195,16 @@ fn plain(parcel: &Parcel, outcome: &Outcome<'_>) -> Event {
 }
 
 /// Makes the event of the record that users of function services know.
-fn record(parcel: &Parcel, outcome: &Outcome<'_>, now: Moment) -> Event {
+fn record(parcel: &Parcel, (outcome, is_cut): (&Outcome<'_>, bool), now: Moment) -> Event {
     let (event_type, condition, tried, response) = match outcome {
-        Outcome::Answered { response, attempts } => (SUCCESS, "Success", *attempts, answered(response)),
+        Outcome::Answered { response, attempts } => {
+            (SUCCESS, "Success", *attempts, answered(response, is_cut))
+        }
         Outcome::GivenUp { history, death } => (FAILURE, death.name(), history.count(), given_up(history)),
     };
     let (context, payload) = response;
-    let body = json!({
+    let sent = || data(parcel.event.body(), parcel.event.content_type()).1;
+    let mut body = json!({
         "version": "1.0",
         "timestamp": now.to_rfc3339(),
         "requestContext": {
@@ -200,20 +213,24 @@ fn record(parcel: &Parcel, outcome: &Outcome<'_>, now: Moment) -> Event {
             "condition": condition,
             "approximateInvokeCount": tried,
         },
-        "requestPayload": data(parcel.event.body(), parcel.event.content_type()).1,
+        "requestPayload": if is_cut { Value::Null } else { sent() },
         "responseContext": context,
         "responsePayload": payload,
     });
+    if is_cut {
+        body["cut"] = true.into();
+    }
     let event = Event::json(event_type, &body).expect("text, numbers and lists of them can be written");
     event.with_source(source(parcel)).with_subject(parcel.event.id().to_owned())
 }
 
-fn answered(response: &Response) -> (Value, Value) {
+fn answered(response: &Response, is_cut: bool) -> (Value, Value) {
     let context = json!({
         "statusCode": 200,
         "executedVersion": response.report().version().to_string(),
     });
-    (context, data(response.bytes(), response.content_type()).1)
+    let payload = || data(response.bytes(), response.content_type()).1;
+    (context, if is_cut { Value::Null } else { payload() })
 }
 
 pub(super) fn given_up(history: &History) -> (Value, Value) {

@@ -17,6 +17,7 @@ mod load;
 mod names;
 mod parcel;
 mod retry;
+mod sequel;
 mod settle;
 mod stream;
 mod summary;

@@ -13,17 +13,21 @@ const LONGEST: Duration = Duration::from_secs(5);
 impl Delivery {
     /// Settles a message; while the store has trouble, the message is held, as it would only run again.
     pub(super) async fn settle(&self, lease: &mut Lease, ending: Ending) {
-        let mut pause = FIRST;
+        let (mut pause, mut refusals) = (FIRST, 0);
         loop {
-            match lease.settle(ending.verdict.clone(), ending.then.clone()).await {
+            let then = ending.then.after(refusals).to_vec();
+            match lease.settle(ending.verdict.clone(), then).await {
                 Ok(()) => return self.tally.note(&ending.verdict),
                 Err(Trouble::Closed) => return,
                 Err(trouble) => {
                     tracing::warn!(?trouble, id = %lease.id, "an ending cannot be kept; it is tried again");
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST);
+            refusals += 1;
+            if !ending.then.is_cut_after(refusals) {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST);
+            }
         }
     }
 }

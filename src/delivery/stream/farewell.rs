@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::broker::Draft;
+use crate::broker::{Draft, Trouble};
 use crate::context::RequestId;
 use crate::delivery::destination::{FAILURE, given_up};
+use crate::delivery::sequel::Sequel;
 use crate::delivery::stream::checkpoint::Checkpoint;
 use crate::delivery::stream::reader::{Left, Reader};
 use crate::delivery::stream::record::{Record, together};
@@ -13,7 +14,7 @@ use crate::delivery::{Death, History, Parcel};
 use crate::event::Event;
 
 /// Most bytes of events in one note of a failure; there are more notes if need be.
-const MOST: usize = 4 << 20;
+const MOST: usize = 512 << 10;
 
 impl Reader {
     /// Tells the destinations of records that are given up, and moves on behind them.
@@ -26,24 +27,38 @@ impl Reader {
         let (Some(first), Some(last)) = (trial.records.first(), trial.records.last()) else { return Ok(()) };
         let (shard, trigger) = (&self.shard, &self.consumer.name);
         tracing::warn!(?shard, trigger, first = first.sequence, last = last.sequence, %death, "records are given up");
-        let drafts = self.notes(&trial, death);
+        let notes = Sequel::new(self.notes(&trial, death, false), || self.notes(&trial, death, true));
         // They are kept before the checkpoint moves: they may come twice, but none is lost.
-        if !drafts.is_empty() {
-            self.insist(|| self.delivery.store.put(drafts.clone())).await?;
+        if !notes.is_empty() {
+            self.keep_notes(&notes).await?;
         }
         self.advance(place, trial.end()).await
     }
 
-    fn notes(&self, trial: &Trial, death: Death) -> Vec<Draft> {
+    async fn keep_notes(&self, notes: &Sequel) -> Result<(), Left> {
+        let mut refusals = 0;
+        while let Err(trouble) = self.delivery.store.put(notes.after(refusals).to_vec()).await {
+            refusals += 1;
+            if trouble == Trouble::Closed || !notes.is_cut_after(refusals) {
+                self.wait_out(trouble).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn notes(&self, trial: &Trial, death: Death, is_cut: bool) -> Vec<Draft> {
         let mut drafts = Vec::new();
         for destination in &self.consumer.on_failure {
-            let events: Vec<Event> = match destination.is_plain() {
+            let events: Vec<Event> = match destination.is_plain() && !is_cut {
                 true => trial
                     .records
                     .iter()
                     .filter_map(|record| Some(record.parcel.as_ref()?.event.clone()))
                     .collect(),
-                false => parts(&trial.records).map(|part| self.note(part, &trial.history, death)).collect(),
+                false if is_cut => vec![self.note(&trial.records, &trial.history, (death, true))],
+                false => parts(&trial.records)
+                    .map(|part| self.note(part, &trial.history, (death, false)))
+                    .collect(),
             };
             for event in events {
                 let owner = (self.consumer.function.as_str(), false);
@@ -67,13 +82,13 @@ impl Reader {
     }
 
     /// Makes the note of records that were given up together.
-    fn note(&self, records: &[Record], history: &History, death: Death) -> Event {
+    fn note(&self, records: &[Record], history: &History, (death, is_cut): (Death, bool)) -> Event {
         let (first, last) = (&records[0], &records[records.len() - 1]);
         let (context, payload) = given_up(history);
-        let events: Vec<Value> =
-            records.iter().filter_map(|record| serde_json::from_slice(&record.json).ok()).collect();
+        let event = |record: &Record| serde_json::from_slice::<Value>(&record.json).ok();
+        let events = || records.iter().filter_map(event).collect();
         let source = format!("/fnhost/stream/{}", self.journal.name());
-        let body = json!({
+        let mut body = json!({
             "version": "1.0",
             "timestamp": self.delivery.wall.now().to_rfc3339(),
             "requestContext": {
@@ -93,8 +108,11 @@ impl Reader {
                 "approximateArrivalOfLastRecord": last.at.to_rfc3339(),
                 "batchSize": records.len(),
             },
-            "events": events,
+            "events": if is_cut { Value::Null } else { events() },
         });
+        if is_cut {
+            body["cut"] = true.into();
+        }
         let event = Event::json(FAILURE, &body).expect("text, numbers and lists of them can be written");
         event.with_source(source).with_subject(format!("{}:{}", self.shard.number, first.sequence))
     }

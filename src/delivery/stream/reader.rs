@@ -194,7 +194,7 @@ impl Reader {
         }
     }
 
-    async fn wait_out(&self, trouble: Trouble) -> Result<(), Left> {
+    pub(super) async fn wait_out(&self, trouble: Trouble) -> Result<(), Left> {
         if trouble == Trouble::Closed {
             return Err(Left::Closed);
         }

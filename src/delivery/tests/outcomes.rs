@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::broker::Store;
+use crate::context::Context;
+use crate::delivery::destination::Outcome;
 use crate::delivery::tests::{Bench, policy, test, trapped};
-use crate::delivery::{Destination, Parcel, Policy, Retry, channel_of, queue_channel};
+use crate::delivery::{Death, Destination, History, Parcel, Policy, Retry, channel_of, queue_channel};
 use crate::event::{Event, Response};
 
 /// Takes the event that waits in a queue.
@@ -102,6 +104,27 @@ fn functions_that_call_each_other_for_ever_are_stopped() {
             runs += 1;
         }
         assert_eq!(runs, 17, "the first one, and a chain of 16");
+    });
+}
+
+#[test]
+fn a_large_outcome_has_a_record_without_payloads_in_case_the_store_refuses_it() {
+    test(async |bench| {
+        let (history, large) = (History::default(), Event::bytes("order", vec![0; 100_000]));
+        let outcome = Outcome::GivenUp { history: &history, death: Death::RetriesExhausted };
+        let sequel = |event: &Event| {
+            let parcel = Parcel::new(event.clone(), "a", &Context::new());
+            let destinations = [Destination::queue("record"), Destination::queue("plain").answer()];
+            bench.delivery.follow(&destinations, &parcel, &outcome)
+        };
+        let (small, large) = (sequel(&Event::new("order")), sequel(&large));
+        assert!(!small.is_cut_after(3) && large.is_cut_after(3));
+        for draft in large.after(3) {
+            let record: Value = Parcel::decode(&draft.payload).unwrap().event.body_json().unwrap();
+            assert_eq!((&record["cut"], &record["requestPayload"]), (&json!(true), &Value::Null));
+            assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
+        }
+        assert_eq!(large.after(3).len(), 2);
     });
 }
 

@@ -9,6 +9,7 @@ use crate::delivery::deliver::Ending;
 use crate::delivery::destination::{Destination, Place};
 use crate::delivery::names::webhook_channel;
 use crate::delivery::retry::Fault;
+use crate::delivery::sequel::Sequel;
 use crate::delivery::webhook::answer::Failure;
 use crate::delivery::webhook::call::Hook;
 use crate::delivery::webhook::usual_retry;
@@ -143,6 +144,6 @@ impl Delivery {
         report.attempt = lease.attempt + 1;
         report.total = began.elapsed();
         let summary = Summary::of(&report, self.wall.now()).encode();
-        Ending { verdict: Verdict::Done { summary }, then: Vec::new() }
+        Ending { verdict: Verdict::Done { summary }, then: Sequel::default() }
     }
 }

@@ -44,7 +44,7 @@ fn policy(on_success: Vec<Destination>) -> Policy {
 fn follow(delivery: &Delivery, policy: &Policy) -> Draft {
     let parcel = Parcel::new(Event::new("a"), "f:3", &Context::new());
     let outcome = Outcome::Answered { response: &Response::new(), attempts: 1 };
-    delivery.follow(&policy.on_success, &parcel, &outcome).remove(0)
+    delivery.follow(&policy.on_success, &parcel, &outcome).after(0)[0].clone()
 }
 
 #[test]

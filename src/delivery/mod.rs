@@ -109,6 +109,14 @@ impl Policy {
         self.retry.check().map_err(|reason| format!("retry: {reason}"))?;
         self.on_success.iter().chain(&self.on_failure).try_for_each(Destination::check)
     }
+
+    /// Tells what cannot work where nothing else bounds how many run at once.
+    pub(crate) fn check_feed(&self) -> Result<(), String> {
+        match self.concurrency {
+            0 => Err("concurrency is 0; give at least 1".into()),
+            _ => self.check(),
+        }
+    }
 }
 
 /// Who serves which channel.

@@ -39,13 +39,18 @@ impl Runtime {
         let refused = |reason: String| Error::configuration(format!("trigger {name:?}: {reason}"));
         Name::parse("trigger", name).map_err(Error::configuration)?;
         let plan = trigger.into().plan(name).map_err(refused)?;
+        let taken = || refused("there is one of that name; remove it first".into());
+        // Before anything is kept: a trigger that is refused leaves no subscription, and no other filter.
+        if core.triggers.0.lock().contains_key(name) {
+            return Err(taken());
+        }
         if let Plan::Subscription { topic, filter, .. } = &plan {
             let pattern = filter.as_ref().map(|filter| filter.pattern());
             core.delivery.topics.subscribe(&*core.delivery.store, (topic, name), pattern).await?;
         }
         let mut triggers = core.triggers.0.lock();
         if triggers.contains_key(name) {
-            return Err(refused("there is one of that name; remove it first".into()));
+            return Err(taken());
         }
         let added = match plan {
             Plan::Feed(feed) | Plan::Subscription { feed, .. } => {

@@ -74,7 +74,7 @@ impl QueueTrigger {
         let queue = Name::parse("queue", &self.queue)?;
         let (target, function) = target(self.target)?;
         self.batch.as_ref().map_or(Ok(()), Batch::check)?;
-        self.policy.check()?;
+        self.policy.check_feed()?;
         Ok(Feed {
             channel: queue_channel(queue.as_str()),
             target,

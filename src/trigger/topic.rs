@@ -66,7 +66,7 @@ impl TopicTrigger {
         let topic = Name::parse("topic", &self.topic)?;
         let (target, function) = target(self.target)?;
         self.batch.as_ref().map_or(Ok(()), Batch::check)?;
-        self.policy.check()?;
+        self.policy.check_feed()?;
         let feed = Feed {
             channel: subscription_channel(topic.as_str(), name),
             target,

@@ -131,11 +131,18 @@ async fn triggers_that_cannot_work_are_refused() {
     refused("a", Trigger::queue("a.b").to("f").into(), "queue name \"a.b\" is refused").await;
     refused("a", Trigger::queue("orders").to("f:x").into(), "must be a version").await;
     refused("a", Trigger::queue("orders").to("f").batch(Batch::of(0)).into(), "give 1 to 10000").await;
+    refused("a", Trigger::queue("orders").to("f").concurrency(0).into(), "concurrency is 0").await;
+    refused("a", Trigger::topic("clicks").to("f").concurrency(0).into(), "concurrency is 0").await;
     refused("a", Trigger::cron("0 25 * * *", "UTC").to("f").into(), "write 0 to 23").await;
     refused("a", Trigger::cron("0 3 * * *", "Mars/Base").to("f").into(), "Mars/Base").await;
     runtime.add_trigger("a", Trigger::queue("orders").to("f")).await.unwrap();
     refused("a", Trigger::queue("others").to("f").into(), "there is one of that name").await;
     refused("b", Trigger::queue("orders").to("f").into(), "another trigger takes from that queue").await;
+    refused("a", Trigger::topic("clicks").to("f").into(), "there is one of that name").await;
+    assert!(
+        runtime.topic("clicks").unwrap().subscriptions().is_empty(),
+        "nothing waits for who is not there"
+    );
     assert_eq!(runtime.triggers(), ["a"]);
     assert!(runtime.remove_trigger("a") && !runtime.remove_trigger("a"));
     runtime.add_trigger("b", Trigger::queue("orders").to("f")).await.unwrap();

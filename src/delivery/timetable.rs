@@ -22,6 +22,8 @@ const GRACE: i64 = 60_000;
 const MOST_MISSED: usize = 1_000;
 /// How long a tick's name is known to be taken; longer than any runtime may lag behind another.
 const WINDOW: Duration = Duration::from_secs(48 * 3600);
+/// How far ahead the others may have come; less than the window, as what they submitted must not be submitted again.
+const AHEAD: i64 = 24 * 3_600_000;
 /// How long a store that has trouble is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -211,16 +213,20 @@ impl Ticker {
         format!("cron.{}", self.table.name)
     }
 
-    /// Reads how far all have come; who is first begins with now.
+    /// Reads how far all have come; who is first, or cannot make sense of it, begins with now.
     async fn load(&self) -> Result<(Progress, u64), Trouble> {
         loop {
-            if let Some(known) = self.delivery.store.get(&self.key()).await?
-                && let Ok(progress) = postcard::from_bytes(&known.value)
-            {
-                return Ok((progress, known.revision));
+            let (known, now) =
+                (self.delivery.store.get(&self.key()).await?, self.delivery.wall.now().0 as i64);
+            let revision = known.as_ref().map(|known| known.revision);
+            let progress = known.and_then(|known| postcard::from_bytes::<Progress>(&known.value).ok());
+            // A clock that was far ahead must not stop all others until then.
+            let progress = progress.filter(|progress| progress.tick.saturating_sub(now) < AHEAD);
+            if let (Some(progress), Some(revision)) = (progress, revision) {
+                return Ok((progress, revision));
             }
-            let progress = Progress { tick: self.delivery.wall.now().0 as i64, id: None };
-            if let Some(revision) = self.save(&progress, None).await? {
+            let progress = Progress { tick: now, id: None };
+            if let Some(revision) = self.save(&progress, revision).await? {
                 return Ok((progress, revision));
             }
         }

@@ -200,6 +200,35 @@ fn a_tick_whose_run_failed_is_run_again() {
 }
 
 #[test]
+fn progress_that_cannot_be_read_begins_anew() {
+    test(async |bench| {
+        bench.store.swap("cron.nightly", None, "\u{ff}".into()).await.unwrap();
+        let mut told = bench.deploy("report", policy(Retry::new()), |_| Ok(Response::new()));
+        bench.delivery.add_timetable(table(&bench, Missed::Skip, Overlap::Wait));
+        let waited = tokio::time::timeout(Duration::from_secs(5), to_the_next_tick(&bench)).await;
+        waited.expect("it is never done with its progress");
+        assert!(told.recv().await.is_some());
+    });
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_does_not_stop_a_schedule() {
+    test(async |bench| {
+        let mut told = bench.deploy("report", policy(Retry::new()), |_| Ok(Response::new()));
+        let ahead = bench.delivery.wall.now().plus(MINUTE * 60 * 24 * 3_650);
+        let progress = postcard::to_stdvec(&(ahead.0 as i64, None::<String>)).unwrap();
+        bench.store.swap("cron.nightly", None, progress.into()).await.unwrap();
+        bench.delivery.add_timetable(table(&bench, Missed::All, Overlap::Wait));
+        begun(&bench).await;
+        bench.clock.advance(MINUTE * 20);
+        for _ in 0..2 {
+            let waited = tokio::time::timeout(Duration::from_secs(5), told.recv()).await;
+            assert!(waited.expect("it sleeps for years").is_some());
+        }
+    });
+}
+
+#[test]
 fn two_runtimes_submit_each_tick_once() {
     test(async |bench| {
         let (tell, mut told) = mpsc::unbounded_channel();

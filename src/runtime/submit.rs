@@ -65,8 +65,8 @@ impl Submit {
         self
     }
 
-    /// Names it, so that a second event of the same name to the same function is the first one, for 24 hours; none
-    /// unless set. At most 256 bytes.
+    /// Names it, so that a second event of the same name and tenant to the same function is the first one, for 24 hours;
+    /// none unless set. At most 256 bytes.
     pub fn idempotency_key(self, key: impl Into<String>) -> Self {
         self.idempotency_key_for(key, WINDOW)
     }
@@ -77,8 +77,8 @@ impl Submit {
         self
     }
 
-    /// Has events of the same key and function delivered one after another, in the order in which they were kept; none unless
-    /// set. At most 256 bytes.
+    /// Has events of the same key, tenant and function delivered one after another, in the order in which they were kept;
+    /// none unless set. At most 256 bytes.
     ///
     /// The next one waits until the one before is done or dead, through all its retries.
     pub fn ordering_key(mut self, key: impl Into<String>) -> Self {
@@ -93,7 +93,9 @@ impl Submit {
     }
 
     pub(super) fn into_draft(self, now: Moment, channel: Channel, target: &str) -> Draft {
-        let once = self.once.map(|(key, window)| once_in(&channel, &key, window));
+        let tenant = self.context.tenant();
+        let once = self.once.map(|(key, window)| once_in(&channel, &key_of(tenant, &key), window));
+        let key = self.key.map(|key| key_of(tenant, &key).into());
         let due = match self.due {
             Due::Now => now,
             Due::At(time) => time.into(),
@@ -101,12 +103,13 @@ impl Submit {
         };
         let parcel = Parcel::new(self.event, target, &self.context);
         let parcel = Parcel { due: (due > now).then_some(due), ..parcel };
-        Draft { channel, payload: parcel.encode(), key: self.key.map(Into::into), due, once }
+        Draft { channel, payload: parcel.encode(), key, due, once }
     }
 
     /// Makes the same message for each of several channels.
     pub(super) fn into_drafts(self, now: Moment, channels: Vec<Channel>) -> Vec<Draft> {
-        let once = self.once.clone();
+        let tenant = self.context.tenant();
+        let once = self.once.as_ref().map(|(key, window)| (key_of(tenant, key), *window));
         let first = channels.first().cloned().expect("there is at least one channel");
         let draft = self.into_draft(now, first, "");
         let made = channels.into_iter().map(|channel| {
@@ -132,6 +135,14 @@ impl Submit {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes a key that is no other tenant's: what one tenant does must not keep back or replace an event of another.
+fn key_of(tenant: Option<&str>, key: &str) -> String {
+    match tenant {
+        Some(tenant) => format!("{}:{tenant}:{key}", tenant.len()),
+        None => format!(":{key}"),
     }
 }
 

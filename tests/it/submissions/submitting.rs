@@ -243,6 +243,27 @@ async fn what_cannot_be_kept_is_refused() {
 }
 
 #[tokio::test]
+async fn each_tenant_has_its_own_keys() {
+    let stand = Stand::in_memory();
+    let answer =
+        |context: &Context| if context.tenant() == Some("a") { failing(context) } else { fine(context) };
+    let (function, _told) = telling("f", answer);
+    stand.runtime.deploy(function).await.unwrap();
+    let handler = stand.runtime.handler("f").unwrap();
+    let submit = async |tenant: &str| {
+        let context = Context::new().with_tenant(tenant);
+        let submit = Submit::new(Event::new("e")).idempotency_key("i").ordering_key("o").context(context);
+        handler.submit_with(submit).await.unwrap()
+    };
+    let (first, again, other) = (submit("a").await, submit("a").await, submit("b").await);
+    assert!(again.is_known() && again.id() == first.id());
+    assert!(!other.is_known());
+    // The first one of the other tenant waits for its next attempt meanwhile.
+    stand.until(other.id(), |state| matches!(state, Submission::Done { .. }).then_some(())).await;
+    assert!(!matches!(stand.runtime.submission(first.id()).await.unwrap(), Some(Submission::Done { .. })));
+}
+
+#[tokio::test]
 async fn an_error_that_a_handler_passes_on_is_tried_again() {
     let stand = Stand::in_memory();
     let parse = |context: &Context| {

@@ -1,5 +1,6 @@
 //! Brings the messages of a channel to a function, in batches or one by one.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,7 +171,9 @@ impl Delivery {
     }
 
     async fn settle_answered(&self, feed: &Feed, batch: Batch, pieces: Vec<Piece>, response: &Response) {
-        let is_known = |id: &str| pieces.iter().any(|piece| piece.parcel.event.id() == id);
+        // A set, as the function chooses how many ids it names.
+        let known: HashSet<&str> = pieces.iter().map(|piece| piece.parcel.event.id()).collect();
+        let is_known = |id: &str| known.contains(id);
         let (failed, fault, said): (Option<_>, _, _) = match fault_in(response) {
             Some((fault, said)) => (None, fault, ("http-status", said)),
             None if !batch.partial => (Some(Default::default()), Fault::Function, ("", String::new())),

@@ -144,6 +144,8 @@ pub(crate) struct Delivery {
     upkeep: Upkeep,
     /// Everything that is delivered right now.
     load: Arc<Load>,
+    /// The shards that are read here, whether there is something to read or not.
+    held: Arc<Load>,
     tally: Tally,
     room: Arc<Semaphore>,
     stopped: AtomicBool,
@@ -168,6 +170,7 @@ impl Delivery {
             consumers: Consumers::default(),
             upkeep: Upkeep::default(),
             load: Arc::default(),
+            held: Arc::default(),
             tally: Tally::default(),
             room: Arc::new(Semaphore::new(most)),
             stopped: AtomicBool::new(false),
@@ -277,12 +280,16 @@ impl Delivery {
 
     /// Waits until what is under way has ended, but only so long; then makes safe what became of it.
     pub(crate) async fn finish(&self, grace: Duration) {
-        if self.load.count() > 0
+        if self.load.count() + self.held.count() > 0
             && let Some(handle) = self.hands.handle()
         {
-            let load = Arc::clone(&self.load);
+            let (load, held) = (Arc::clone(&self.load), Arc::clone(&self.held));
+            let idle = async move {
+                held.idle().await;
+                load.idle().await;
+            };
             // On the threads of delivery, as the caller may have no timers.
-            let waited = handle.spawn(async move { drop(tokio::time::timeout(grace, load.idle()).await) });
+            let waited = handle.spawn(async move { drop(tokio::time::timeout(grace, idle).await) });
             // It is an error only if the threads have ended.
             let _ = waited.await;
         }

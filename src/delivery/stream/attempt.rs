@@ -76,11 +76,12 @@ impl Reader {
     async fn attempt(&self, trial: &Trial) -> Result<Option<Failure>, Left> {
         let room = Arc::clone(&self.delivery.room);
         let permit = self.stop.or(room.acquire_owned()).await?;
+        let running = (self.delivery.load.run(), permit);
         let Some(host) = self.delivery.host().filter(|_| self.is_served()) else {
             return Err(Left::Unserved);
         };
         let answered = host.invoke(&self.consumer.target, context_of(trial), self.event_of(trial)).await;
-        drop(permit);
+        drop(running);
         match answered {
             Ok(response) => Ok(self.judge(trial, &response)),
             Err(error) if is_end(&error) => Err(Left::Cancelled),

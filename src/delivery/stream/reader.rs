@@ -86,9 +86,9 @@ impl Reader {
             Ok(Err(left)) | Err(left) => return left,
         };
         // Whoever ends waits until the shard is given back.
-        let running = self.delivery.load.run();
+        let held = self.delivery.held.run();
         let left = self.hold(claim).await;
-        drop(running);
+        drop(held);
         left
     }
 

@@ -163,6 +163,30 @@ fn what_a_lost_shard_had_under_way_is_dropped() {
 }
 
 #[test]
+fn a_shard_that_waits_for_records_is_no_delivery() {
+    test(1, async |rig| {
+        let journal = rig.stream(1).await;
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let mut told = rig.nodes[0].deploy_slow(move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                Ok(Response::new())
+            }
+            .boxed()
+        });
+        rig.nodes[0].read(trigger());
+        rig.append(&journal, "k", &["1"]).await;
+        let _ = told.recv().await.unwrap();
+        assert_eq!(rig.delivery().stats().delivering, 1);
+        opened.add_permits(1);
+        rig.until_done("tally", 0, 2).await;
+        assert_eq!(rig.delivery().stats().delivering, 0);
+    });
+}
+
+#[test]
 fn stopping_lets_a_batch_end_and_gives_the_shard_back() {
     test(2, async |rig| {
         let journal = rig.stream(1).await;

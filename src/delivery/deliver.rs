@@ -44,10 +44,16 @@ impl Delivery {
         let context = parcel.context(lease.attempt + 1);
         let ending = match host.invoke(&parcel.target, context, parcel.event.clone()).await {
             Ok(response) => self.answered(lease, parcel, policy, &response),
-            Err(error) if is_end(&error) => return,
+            Err(error) if self.gives_back(&error) => return,
             Err(error) => self.failed(lease, parcel, policy, &error),
         };
         self.settle(lease, ending).await;
+    }
+
+    /// Tells whether an event comes again as if it had not been tried. What is cancelled while the runtime goes on comes
+    /// after a pause, or it would come again and again without one.
+    pub(super) fn gives_back(&self, error: &Error) -> bool {
+        is_end(error) && (self.is_stopped() || !matches!(error.kind(), ErrorKind::Cancelled))
     }
 
     /// Tells why an event is not even tried.

@@ -10,7 +10,7 @@ use crate::delivery::batch::{self, Body, Verdicts};
 use crate::delivery::deliver::Ending;
 use crate::delivery::retry::{Fault, fault_in, fault_of};
 use crate::delivery::{Batch, Death, Delivery, History, Load, Parcel, Policy};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::Response;
 
 /// How long a store that has trouble is left alone.
@@ -165,7 +165,7 @@ impl Delivery {
         let answered = host.invoke(&feed.target, batch_context(&pieces), body.into_event(&feed.source)).await;
         match answered {
             Ok(response) => self.settle_answered(feed, batch, pieces, &response).await,
-            Err(error) if matches!(error.kind(), ErrorKind::ShuttingDown | ErrorKind::Cancelled) => {}
+            Err(error) if self.gives_back(&error) => {}
             Err(error) => self.settle_failed(feed, pieces, &error).await,
         }
     }

@@ -1,13 +1,12 @@
 //! Takes the messages of one function's channel and has each delivered.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::broker::{Channel, Lease, Trouble};
 use crate::delivery::feed::Feeder;
 #[cfg(feature = "http")]
 use crate::delivery::names::webhooks_of;
-use crate::delivery::{Delivery, Load, Policy};
+use crate::delivery::{Delivery, Load, PAUSE, Policy};
 
 /// What the channels of functions begin with.
 const FUNCTION: &str = "f.";
@@ -16,8 +15,6 @@ const MOST: usize = 32;
 /// How many webhooks of one function are called at once.
 #[cfg(feature = "http")]
 const MOST_CALLS: usize = 16;
-/// How long a store that has trouble is left alone.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Returns the channel in which the events of a function wait.
 pub(crate) fn channel_of(function: &str) -> Channel {

@@ -2,19 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::broker::{Channel, Lease, Trouble};
 use crate::context::Context;
 use crate::delivery::batch::{self, Body, Verdicts};
 use crate::delivery::deliver::Ending;
 use crate::delivery::retry::{Fault, fault_in, fault_of};
-use crate::delivery::{Batch, Death, Delivery, History, Load, Parcel, Policy};
+use crate::delivery::{Batch, Death, Delivery, History, Load, PAUSE, Parcel, Policy};
 use crate::error::Error;
 use crate::event::Response;
-
-/// How long a store that has trouble is left alone.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// How the messages of one channel reach a function.
 #[derive(Clone, Debug)]

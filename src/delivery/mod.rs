@@ -79,6 +79,9 @@ use crate::wall::Wall;
 /// How many events are delivered at once unless set.
 pub(crate) const DELIVERIES: usize = 256;
 
+/// How long a store that has trouble is left alone.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// What serves events.
 pub(crate) trait Host: Send + Sync + 'static {
     /// Returns how the events of a function are delivered; none if it is not deployed.

@@ -269,7 +269,8 @@ fn what_is_cancelled_while_the_runtime_goes_on_waits_and_does_not_count() {
         let mut told = bench.deploy("a", policy(Retry::never()), |_| Err(ErrorKind::Cancelled));
         let id = bench.submit("a", Event::new("a")).await;
         let now = bench.delivery.wall.now();
-        let waits = |state| matches!(state, State::Waiting { due, attempt: 0, .. } if due > now).then_some(());
+        let waits =
+            |state| matches!(state, State::Waiting { due, attempt: 0, .. } if due > now).then_some(());
         tokio::time::timeout(Duration::from_secs(5), bench.until(&id, waits)).await.expect("it spins");
         assert!(told.recv().await.is_some());
         assert!(told.try_recv().is_err());

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::{Draft, Once, State, SubmissionId, Trouble};
 use crate::context::Context;
-use crate::delivery::{Delivery, Parcel, channel_of};
+use crate::delivery::{Delivery, PAUSE, Parcel, channel_of};
 use crate::event::Event;
 use crate::schedule::{Jitter, Schedule, tick_name};
 use crate::wall::Moment;
@@ -24,8 +24,6 @@ const MOST_MISSED: usize = 1_000;
 const WINDOW: Duration = Duration::from_secs(48 * 3600);
 /// How far ahead the others may have come; less than the window, as what they submitted must not be submitted again.
 const AHEAD: i64 = 24 * 3_600_000;
-/// How long a store that has trouble is left alone.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What becomes of ticks at which no runtime was there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 use crate::broker::{Channel, Letter, Store, SubmissionId};
 #[cfg(feature = "http")]
 use crate::delivery::webhook_channel;
-use crate::delivery::{Attempt, Death, Delivery, History, Parcel, channel_of};
+use crate::delivery::{
+    Attempt, Death, Delivery, History, Parcel, channel_of, queue_channel, subscription_channel,
+};
 use crate::error::Error;
 use crate::event::Event;
 use crate::runtime::Runtime;
@@ -69,6 +71,20 @@ impl DeadLetters {
     #[must_use]
     pub fn of_function(mut self, name: &str) -> Self {
         self.channel = Some(channel_of(name));
+        self
+    }
+
+    /// Keeps to those that were published to one queue.
+    #[must_use]
+    pub fn of_queue(mut self, name: &str) -> Self {
+        self.channel = Some(queue_channel(name));
+        self
+    }
+
+    /// Keeps to those that were published to one topic, for one subscription.
+    #[must_use]
+    pub fn of_subscription(mut self, topic: &str, subscription: &str) -> Self {
+        self.channel = Some(subscription_channel(topic, subscription));
         self
     }
 

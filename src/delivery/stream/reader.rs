@@ -8,17 +8,15 @@ use futures_util::future::{Either, select};
 
 use crate::broker::{Shard, Trouble};
 use crate::context::RequestId;
-use crate::delivery::Delivery;
 use crate::delivery::stream::checkpoint::Checkpoint;
 use crate::delivery::stream::claim::{Claim, Taken};
 use crate::delivery::stream::collect::Ahead;
 use crate::delivery::stream::consumers::Stop;
 use crate::delivery::stream::{Consumer, Journal};
+use crate::delivery::{Delivery, PAUSE};
 
 /// Between two attempts to have a shard that is somebody else's, or a stream that is not there.
 pub(super) const TRY: Duration = Duration::from_secs(3);
-/// How long a store that has trouble is left alone.
-const PAUSE: Duration = Duration::from_millis(500);
 /// How long a runtime that cancels what it is sent is left alone.
 const CALM: Duration = Duration::from_secs(1);
 

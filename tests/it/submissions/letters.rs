@@ -1,6 +1,8 @@
 //! Dead letters.
 
-use fnhost::{Death, Event, Function, Retry, Submission, SubmissionId};
+use std::time::Duration;
+
+use fnhost::{Death, Event, Function, Retry, Submission, SubmissionId, Trigger};
 
 use super::{Stand, failing, fine, telling};
 use crate::kit::module;
@@ -38,6 +40,38 @@ async fn they_are_listed_and_say_what_went_wrong() {
     );
     assert_eq!(letter.event.unwrap().event_type(), "0");
     assert!(letter.attempts[0].message.contains("come again"));
+}
+
+#[tokio::test]
+async fn those_of_a_queue_and_of_a_subscription_are_told_apart() {
+    let stand = Stand::in_memory();
+    let (function, _told) = telling("f", failing);
+    stand.runtime.deploy(function).await.unwrap();
+    let queue = Trigger::queue("orders").to("f").one_by_one().retry(Retry::never());
+    stand.runtime.add_trigger("ordering", queue).await.unwrap();
+    let topic = Trigger::topic("clicks").to("f").retry(Retry::never());
+    stand.runtime.add_trigger("clicking", topic).await.unwrap();
+    let order = stand.runtime.queue("orders").unwrap().publish(Event::new("order")).await.unwrap();
+    let click = stand.runtime.topic("clicks").unwrap().publish(Event::new("click")).await.unwrap();
+    stand.until_dead(order.id()).await;
+    stand.until_dead(click[0].id()).await;
+    let letters = stand.runtime.dead_letters();
+    let [letter] = &letters.clone().of_queue("orders").list(0, 9).await.unwrap()[..] else { panic!("one") };
+    assert_eq!(&letter.id, order.id());
+    let of_clicks = letters.of_subscription("clicks", "clicking");
+    let [letter] = &of_clicks.list(0, 9).await.unwrap()[..] else { panic!("one") };
+    assert_eq!(&letter.id, click[0].id());
+}
+
+#[tokio::test]
+async fn what_dies_again_at_once_is_sent_again_once() {
+    let stand = Stand::in_memory();
+    bury(&stand, "a", 3).await;
+    let (tell, told) = std::sync::mpsc::channel();
+    // On a thread of its own: if it never ends, it never waits either.
+    let runtime = stand.runtime.clone();
+    std::thread::spawn(move || tell.send(runtime.block_on(runtime.dead_letters().send_all_again())));
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)).expect("it never ends").unwrap(), 3);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Events that were given up: to be looked at, sent again, or forgotten.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -160,12 +161,16 @@ impl DeadLetters {
     async fn each(&self, change: impl AsyncFn(&SubmissionId) -> Result<bool, Error>) -> Result<u64, Error> {
         let until = self.delivery.wall.now();
         let (mut behind, mut changed) = (0, 0);
+        // Those that died in this very millisecond, as they may die in it once more.
+        let mut last_moment = HashSet::new();
         loop {
             let letters = self.store().letters(self.channel.as_ref(), behind, PAGE).await?;
             let Some(last) = letters.last() else { return Ok(changed) };
             behind = last.order;
-            for letter in letters.iter().filter(|letter| letter.died <= until) {
-                changed += u64::from(change(&letter.id).await?);
+            for Letter { id, died, .. } in letters {
+                if died < until || (died == until && last_moment.insert(id.clone())) {
+                    changed += u64::from(change(&id).await?);
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::delivery::webhook::Hook;
 use crate::delivery::{Death, Delivery, History, Parcel, channel_of};
 use crate::event::json::data;
 use crate::event::{Event, Response};
+use crate::registry::Target;
 use crate::wall::Moment;
 
 /// The types of events that destinations get.
@@ -91,7 +92,8 @@ impl Destination {
         match &self.place {
             Place::Function(target) => {
                 let name = target.split(':').next().unwrap_or_default();
-                Name::parse("function", name).map(drop)
+                Name::parse("function", name)?;
+                Target::parse(target).map(drop).map_err(|error| error.to_string())
             }
             Place::Queue(name) => Name::parse("queue", name).map(drop),
             Place::Topic(name) => Name::parse("topic", name).map(drop),

@@ -55,6 +55,9 @@ impl Topics {
             Some(filter) => drop(subscriptions.insert(name.into(), filter)),
             None => drop(subscriptions.remove(name)),
         }
+        if subscriptions.is_empty() {
+            known.remove(topic);
+        }
         self.known.store(Arc::new(known));
     }
 
@@ -106,6 +109,12 @@ impl Topics {
         let wants = |filter: &Option<Arc<Filter>>| filter.as_ref().is_none_or(|filter| filter.matches(event));
         let fitting = subscriptions.iter().filter(|(_, filter)| wants(filter));
         fitting.map(|(name, _)| subscription_channel(topic, name)).collect()
+    }
+
+    /// Returns how many topics have subscriptions.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.known.load().len()
     }
 
     /// Makes a message for each subscription that wants the event.

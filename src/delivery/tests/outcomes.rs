@@ -151,4 +151,5 @@ fn destinations_that_cannot_be_are_refused() {
         assert!(wrong.check().unwrap_err().contains("is refused"), "{wrong:?}");
     }
     assert!(Destination::function("resize:7").check().is_ok());
+    assert!(Destination::function("resize:live").check().unwrap_err().contains("must be a version"));
 }

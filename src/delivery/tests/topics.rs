@@ -41,6 +41,7 @@ fn a_filter_is_replaced_and_a_subscription_ends() {
         assert_eq!(wanting(topics, &json!({ "price": 2 })), ["t.clicks.a"]);
         topics.unsubscribe(&*bench.store, ("clicks", "a")).await.unwrap();
         assert!(wanting(topics, &json!({ "price": 2 })).is_empty());
+        assert_eq!(topics.count(), 0, "nothing is left of a topic without subscriptions");
     });
 }
 

@@ -181,6 +181,7 @@ impl Delivery {
                 Verdicts::AllFailed(reason) => (None, Fault::Function, ("invalid-answer", reason)),
             },
         };
+        let fault = of_each(fault, pieces.len());
         for Piece { mut lease, parcel } in pieces {
             let has_failed = failed.as_ref().is_none_or(|ids| ids.contains(parcel.event.id()));
             let ending = if has_failed {
@@ -200,11 +201,7 @@ impl Delivery {
     }
 
     async fn settle_failed(&self, feed: &Feed, pieces: Vec<Piece>, error: &Error) {
-        // That the batch failed for good says nothing of a single event of it, unless it was alone.
-        let fault = match fault_of(error) {
-            Fault::Final if pieces.len() > 1 => Fault::Function,
-            fault => fault,
-        };
+        let fault = of_each(fault_of(error), pieces.len());
         for Piece { mut lease, parcel } in pieces {
             let mut history = History::decode(&lease.notes);
             history.note_error(lease.attempt + 1, self.wall.now(), error);
@@ -212,6 +209,15 @@ impl Delivery {
                 self.next(&lease, (history, &parcel), &feed.policy, (fault, error.retry_after()));
             self.settle(&mut lease, ending).await;
         }
+    }
+}
+
+/// Tells what the fault of a batch means for each of its events: that it failed for good says nothing of a single one,
+/// unless that was alone.
+fn of_each(fault: Fault, events: usize) -> Fault {
+    match fault {
+        Fault::Final if events > 1 => Fault::Function,
+        fault => fault,
     }
 }
 

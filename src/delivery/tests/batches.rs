@@ -153,6 +153,22 @@ fn one_event_that_breaks_the_handler_does_not_take_others_with_it() {
 }
 
 #[test]
+fn an_http_status_that_is_final_is_so_only_for_an_event_alone() {
+    test(async |bench| {
+        let answer = |ids: &[String]| match ids.iter().any(|id| id == "poison") {
+            true => Ok(Response::new().with_attribute("http.status", "422")),
+            false => Ok(Response::new()),
+        };
+        let _told = serve(&bench, answer);
+        let ids = publish(&bench, &["1", "poison"]).await;
+        bench.delivery.add_feed(feed(Some(Batch::of(10)), Retry::new().attempts(3)));
+        let history = bench.until_dead(&ids[1]).await;
+        assert_eq!((history.death, history.count()), (Some(Death::NotRetryable), 2));
+        bench.until(&ids[0], |state| matches!(state, State::Done { .. }).then_some(())).await;
+    });
+}
+
+#[test]
 fn an_answer_that_is_not_understood_fails_all() {
     test(async |bench| {
         let _told = serve(&bench, |_| Ok(Response::from_text("soup")));

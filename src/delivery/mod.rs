@@ -175,7 +175,7 @@ impl Delivery {
             load: Arc::default(),
             held: Arc::default(),
             tally: Tally::default(),
-            room: Arc::new(Semaphore::new(most)),
+            room: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             stopped: AtomicBool::new(false),
             dice: AtomicU64::new(crate::context::RequestId::new().as_u128() as u64),
         })
@@ -237,8 +237,10 @@ impl Delivery {
         let Some(delivery) = self.me.upgrade() else { return };
         let mut posts = self.posts.lock();
         let name = table.name.clone();
-        if let Some(ticker) = self.spawn(Ticker { delivery, table }.run()).filter(|_| !self.is_stopped()) {
-            posts.tickers.insert(name, ticker);
+        match self.spawn(Ticker { delivery, table }.run()) {
+            Some(ticker) if self.is_stopped() => ticker.abort(),
+            Some(ticker) => drop(posts.tickers.insert(name, ticker)),
+            None => {}
         }
     }
 

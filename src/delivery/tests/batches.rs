@@ -164,6 +164,8 @@ fn an_http_status_that_is_final_is_so_only_for_an_event_alone() {
         bench.delivery.add_feed(feed(Some(Batch::of(10)), Retry::new().attempts(3)));
         let history = bench.until_dead(&ids[1]).await;
         assert_eq!((history.death, history.count()), (Some(Death::NotRetryable), 2));
+        // Its pause may be longer.
+        bench.clock.advance(Duration::from_secs(60));
         bench.until(&ids[0], |state| matches!(state, State::Done { .. }).then_some(())).await;
     });
 }

@@ -1,12 +1,16 @@
 //! Where outcomes go.
 
+use std::sync::{Arc, Weak};
+
 use serde_json::{Value, json};
 
 use crate::broker::Store;
 use crate::context::Context;
 use crate::delivery::destination::Outcome;
-use crate::delivery::tests::{Bench, policy, test, trapped};
-use crate::delivery::{Death, Destination, History, Parcel, Policy, Retry, channel_of, queue_channel};
+use crate::delivery::tests::{Bench, Fake, policy, test, trapped};
+use crate::delivery::{
+    Death, Delivery, Destination, History, Host, Parcel, Policy, Retry, channel_of, queue_channel,
+};
 use crate::event::{Event, Response};
 
 /// Takes the event that waits in a queue.
@@ -142,6 +146,15 @@ fn a_function_that_gets_its_own_failures_is_stopped() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         assert_eq!(dead().await, 18, "17 that ran, and the one that was refused");
         assert_eq!(bench.store.depth(&queue_channel("failed")).await.unwrap().waiting, 17);
+    });
+}
+
+#[test]
+fn any_number_of_deliveries_can_be_allowed() {
+    test(async |bench| {
+        let host: Weak<dyn Host> = Weak::<Fake>::new();
+        let parts = (Arc::clone(&bench.store) as _, bench.delivery.wall.clone());
+        assert_eq!(Delivery::new(parts, host, (1, usize::MAX)).stats().delivering, 0);
     });
 }
 

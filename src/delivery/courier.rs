@@ -6,6 +6,7 @@ use crate::broker::{Channel, Lease, Trouble};
 use crate::delivery::feed::Feeder;
 #[cfg(feature = "http")]
 use crate::delivery::names::webhooks_of;
+use crate::delivery::stride::Stride;
 use crate::delivery::{Delivery, Load, PAUSE, Policy};
 
 /// What the channels of functions begin with.
@@ -43,7 +44,10 @@ impl Delivery {
         let Some(function) = function.filter(|function| host.policy(function).is_some()) else { return };
         let load = Arc::default();
         let post = match &feed {
-            Some(feed) => self.spawn(Feeder { delivery: me, feed: Arc::clone(feed), load }.run()),
+            Some(feed) => {
+                let (feed, stride) = (Arc::clone(feed), Stride::default());
+                self.spawn(Feeder { delivery: me, feed, load, stride }.run())
+            }
             None => {
                 let (channel, function) = (channel.clone(), function.into());
                 self.spawn(Courier { delivery: me, channel, function, load }.run())

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::delivery::batch::{self, Body, Verdicts};
 use crate::delivery::deliver::Ending;
 use crate::delivery::retry::{Fault, fault_in, fault_of};
+use crate::delivery::stride::Stride;
 use crate::delivery::{Batch, Death, Delivery, History, Load, PAUSE, Parcel, Policy};
 use crate::error::Error;
 use crate::event::Response;
@@ -32,6 +33,7 @@ pub(super) struct Feeder {
     pub(super) delivery: Arc<Delivery>,
     pub(super) feed: Arc<Feed>,
     pub(super) load: Arc<Load>,
+    pub(super) stride: Stride,
 }
 
 /// A message with what it says.
@@ -72,16 +74,17 @@ impl Feeder {
     async fn collect(&self) -> Result<Vec<Lease>, Trouble> {
         let store = &self.delivery.store;
         let Some(batch) = self.feed.batch else { return store.pull(&self.feed.channel, 1).await };
-        let mut leases = store.pull(&self.feed.channel, batch.most).await?;
-        let mut bytes: usize = leases.iter().map(|lease| lease.payload.len()).sum();
+        let mut leases = store.pull(&self.feed.channel, self.stride.next(batch, (0, 0))).await?;
+        let mut bytes = self.stride.note(&leases);
         let until = tokio::time::Instant::now() + batch.window;
         while leases.len() < batch.most && bytes < batch.bytes && !batch.window.is_zero() {
-            let more = store.pull(&self.feed.channel, batch.most - leases.len());
-            match tokio::time::timeout_at(until, more).await {
-                Ok(more) => leases.extend(more?),
-                Err(_) => break,
-            }
-            bytes = leases.iter().map(|lease| lease.payload.len()).sum();
+            let most = self.stride.next(batch, (leases.len(), bytes));
+            let Ok(more) = tokio::time::timeout_at(until, store.pull(&self.feed.channel, most)).await else {
+                break;
+            };
+            let more = more?;
+            bytes += self.stride.note(&more);
+            leases.extend(more);
         }
         Ok(leases)
     }

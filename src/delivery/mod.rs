@@ -20,6 +20,7 @@ mod retry;
 mod sequel;
 mod settle;
 mod stream;
+mod stride;
 mod summary;
 mod tally;
 #[cfg(feature = "cron")]

@@ -38,8 +38,10 @@ impl Reader {
     async fn keep_notes(&self, notes: &Sequel) -> Result<(), Left> {
         let mut refusals = 0;
         while let Err(trouble) = self.delivery.store.put(notes.after(refusals).to_vec()).await {
-            refusals += 1;
-            if trouble == Trouble::Closed || !notes.is_cut_after(refusals) {
+            // A store that is full will have room again; one that is closed will not.
+            let may_be_too_large = matches!(trouble, Trouble::Failed(_));
+            refusals += u32::from(may_be_too_large);
+            if !(may_be_too_large && notes.is_cut_after(refusals)) {
                 self.wait_out(trouble).await?;
             }
         }

@@ -243,6 +243,21 @@ fn what_is_final_is_given_up_at_once_when_it_is_alone() {
 }
 
 #[test]
+fn a_large_batch_that_is_given_up_makes_several_notes() {
+    test(1, async |rig| {
+        let journal = rig.stream(1).await;
+        let large = "x".repeat(100 << 10);
+        rig.append(&journal, "k", &[large.as_str(); 5]).await;
+        let _told = rig.nodes[0].deploy(|_| trapped());
+        rig.nodes[0].read(trigger().retry(Retry::never()));
+        for (first, last) in [("1", "2"), ("3", "4"), ("5", "5")] {
+            let record: Value = rig.letter("bad").await.event.body_json().unwrap();
+            assert_eq!(info(&record), (first.into(), last.into(), "RetriesExhausted".into(), 1));
+        }
+    });
+}
+
+#[test]
 fn what_cannot_be_read_is_given_up_and_the_rest_goes_on() {
     test(1, async |rig| {
         let journal = rig.stream(1).await;

@@ -108,10 +108,10 @@ impl Delivery {
         let (attempts, refusals) = (lease.attempt, history.refusals);
         let (put, now) = (parcel.aged_from(lease.put), self.wall.now());
         let tried = Tried { fault, retry_after, attempts, refusals, put, now };
+        history.refusals = tried.refusals();
         match policy.retry.judge(&tried, self.random()) {
             Next::Dead(death) => self.bury(history, death, Some(parcel), policy),
-            Next::Again { due, attempts, refusals } => {
-                history.refusals = refusals;
+            Next::Again { due, attempts, .. } => {
                 let verdict = Verdict::Again { due, attempt: attempts, notes: history.encode() };
                 Ending { verdict, then: Sequel::default() }
             }

@@ -91,7 +91,8 @@ impl History {
 
     /// Returns how often it was tried, as far as that counts.
     pub(crate) fn count(&self) -> u32 {
-        self.attempts.last().map_or(0, |last| last.number)
+        // One that did not count has the number of the next.
+        self.attempts.last().map_or(0, |last| last.number.saturating_sub((self.refusals > 0).into()))
     }
 
     pub(crate) fn last_message(&self) -> Option<(&str, &str)> {

@@ -109,10 +109,11 @@ impl Retry {
 
     /// Decides what becomes of an event that was tried; `random` is any number, each as likely as the other.
     pub(crate) fn judge(&self, tried: &Tried, random: u64) -> Next {
-        let (counted, refusals) = match tried.fault {
+        let refusals = tried.refusals();
+        let counted = match tried.fault {
             Fault::Final => return Next::Dead(Death::NotRetryable),
-            Fault::Function => (tried.attempts + 1, 0),
-            Fault::Host => (tried.attempts, tried.refusals + 1),
+            Fault::Function => tried.attempts + 1,
+            Fault::Host => tried.attempts,
         };
         if counted >= self.attempts {
             return Next::Dead(Death::RetriesExhausted);
@@ -161,6 +162,16 @@ pub(crate) struct Tried {
     pub(crate) refusals: u32,
     pub(crate) put: Moment,
     pub(crate) now: Moment,
+}
+
+impl Tried {
+    /// Returns how many attempts in a row did not count, with this one.
+    pub(crate) fn refusals(&self) -> u32 {
+        match self.fault {
+            Fault::Host => self.refusals + 1,
+            Fault::Function | Fault::Final => 0,
+        }
+    }
 }
 
 /// What becomes of an event.

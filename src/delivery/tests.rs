@@ -250,7 +250,7 @@ fn throttles_use_up_no_attempts_and_end_with_the_age() {
         let id = bench.submit("a", Event::new("a")).await;
         let began = bench.clock.now();
         let history = bench.until_dead(&id).await;
-        assert_eq!(history.death, Some(Death::EventAgeExceeded));
+        assert_eq!((history.death, history.count()), (Some(Death::EventAgeExceeded), 0));
         assert!(
             bench.clock.now().duration_since(began).unwrap() < age,
             "it is given up when it could not be tried"

@@ -99,6 +99,7 @@ impl Trial {
         let put = self.records.last().map_or(now, |record| record.at);
         let (attempts, refusals) = (self.attempts, self.refusals);
         let tried = Tried { fault, retry_after, attempts, refusals, put, now };
+        self.history.refusals = tried.refusals();
         match consumer.retry.judge(&tried, random) {
             Next::Again { due, attempts, refusals } => {
                 (self.due, self.attempts, self.refusals) = (due, attempts, refusals);

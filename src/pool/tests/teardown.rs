@@ -135,13 +135,13 @@ fn where_events_run_on_all_cores_they_end_with_their_event() {
     let (yard, foundry) = (Yard::new(8), Foundry::new());
     let pool = heavy(&yard, 8);
     let ended_by = |times: usize| {
-        let serve = |_| {
+        let serve = |_, _| {
             // As it is dropped fast, it would not stay heavy.
             pool.set_heavy(true);
             foundry.serve(&pool);
             foundry.ended_by()
         };
-        (0..times).map(serve).last().flatten()
+        (0..times).fold(None, serve)
     };
     let running = yard.clock.face().run(0).unwrap();
     assert_eq!(

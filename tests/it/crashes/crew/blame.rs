@@ -1,0 +1,167 @@
+//! Says why an event ran again: a kill, a restart of the server, or a lease that ran out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+
+use crate::crashes::crew::server::End;
+use crate::crashes::notes::read;
+use crate::crashes::steps::{Name, Step, name};
+
+/// How long after its handler an event may not be known as done by the server, in microseconds.
+const SETTLED: u64 = 500_000;
+/// How far back a server that is killed may forget what was acknowledged.
+const FORGOTTEN: u64 = 3_000_000;
+/// How long after an outage something may be sent once more.
+const AFTER: u64 = 500_000;
+
+/// What may have an event run again; all times in microseconds since the epoch.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    /// By child, between which moments it was killed.
+    pub(super) kills: HashMap<u32, Span>,
+    /// When the server was away, and what had ended it.
+    pub(super) outages: Vec<(End, Span)>,
+    /// When a process was held up.
+    stalls: Vec<(u32, Span)>,
+    /// When each event was submitted, and when that was acknowledged.
+    asks: HashMap<Name, (u64, Option<u64>)>,
+}
+
+/// From when to when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
+/// One run of a handler.
+#[derive(Clone, Debug)]
+struct Run {
+    child: u32,
+    begin: u64,
+    end: Option<u64>,
+}
+
+/// The runs of each attempt at an event, as they began.
+type Runs = BTreeMap<(Name, u32), Vec<Run>>;
+
+/// Why an event ran again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Why {
+    Kill,
+    Restart,
+    Lease,
+    /// What it came of ran again.
+    Source,
+}
+
+/// How often events ran again, and why.
+#[derive(Debug, Default)]
+pub(super) struct Again(HashMap<Why, usize>);
+
+impl Again {
+    pub(super) fn count(&self) -> usize {
+        self.0.values().sum()
+    }
+}
+
+impl fmt::Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |why| self.0.get(&why).copied().unwrap_or_default();
+        let (kill, restart) = (of(Why::Kill), of(Why::Restart));
+        let (lease, source) = (of(Why::Lease), of(Why::Source));
+        write!(
+            f,
+            "{kill} for kills, {restart} for restarts, {lease} for leases that ran out, {source} for what "
+        )?;
+        write!(f, "they came of")
+    }
+}
+
+impl Troubles {
+    /// Reads what the children noted.
+    pub(super) fn read(&mut self, folder: &Path) {
+        let number = |word: &String| word.parse::<u64>().unwrap();
+        for words in read(folder, "stalls") {
+            let span = Span { from: number(&words[1]), to: number(&words[2]) };
+            self.stalls.push((words[0].parse().unwrap(), span));
+        }
+        for words in read(folder, "asks") {
+            self.asks.insert(name(&words), (number(&words[3]), None));
+        }
+        for words in read(folder, "acks") {
+            self.asks.get_mut(&name(&words)).expect("it was submitted").1 = Some(number(&words[4]));
+        }
+    }
+
+    /// Tells whether leases of a process may have run out, as it or the test, and so the server, was held up.
+    pub(super) fn was_held_up(&self, child: u32, during: Span) -> bool {
+        let mut stalls = self.stalls.iter();
+        stalls.any(|(held, span)| {
+            (*held == child || *held == u32::MAX) && span.from <= during.to && during.from <= span.to + AFTER
+        })
+    }
+
+    /// Explains each run of an event that had run before, in the same attempt; fails where there is no reason.
+    pub(super) fn explain(&self, steps: &[Step]) -> Again {
+        let runs = runs(steps);
+        let mut again = Again::default();
+        for ((name, attempt), of_attempt) in &runs {
+            for nth in 1..of_attempt.len() {
+                let (before, run) = (&of_attempt[..nth], &of_attempt[nth]);
+                let why = before.iter().find_map(|first| self.why(name, first, run));
+                let why = why.or_else(|| source_ran_again(&runs, name).then_some(Why::Source));
+                let why = why.unwrap_or_else(|| {
+                    panic!("attempt {attempt} of {name:?} ran again for no reason: {of_attempt:?}; {self:?}")
+                });
+                *again.0.entry(why).or_default() += 1;
+            }
+        }
+        again
+    }
+
+    fn why(&self, name: &Name, first: &Run, again: &Run) -> Option<Why> {
+        // Until then the server may not have known what became of the first run.
+        let known = |back| first.end.map_or(u64::MAX, |end| end + back);
+        let killed = |kill: &Span| first.begin <= kill.to && kill.from <= known(SETTLED);
+        if self.kills.get(&first.child).is_some_and(killed) {
+            return Some(Why::Kill);
+        }
+        let restarted = |(end, outage): &(End, Span)| {
+            let back = if *end == End::Kill { FORGOTTEN } else { SETTLED };
+            first.begin <= outage.to && outage.from <= known(back) && outage.from <= again.begin
+        };
+        if self.outages.iter().any(restarted) || self.was_sent_twice(name) {
+            return Some(Why::Restart);
+        }
+        let until = again.begin.min(known(SETTLED));
+        self.was_held_up(first.child, Span { from: first.begin, to: until }).then_some(Why::Lease)
+    }
+
+    /// Tells whether an event may be there twice, as the server was away while it was submitted.
+    fn was_sent_twice(&self, name: &Name) -> bool {
+        let Some((from, to)) = self.asks.get(name) else { return false };
+        let killed = || self.kills.get(&u32::try_from(name.2 / 1_000_000).unwrap()).map(|kill| kill.to);
+        let to = to.or_else(killed).unwrap_or(u64::MAX);
+        self.outages.iter().any(|(_, outage)| *from <= outage.to + AFTER && outage.from <= to)
+    }
+}
+
+fn runs(steps: &[Step]) -> Runs {
+    let mut ends: HashMap<(u32, u64), u64> = HashMap::new();
+    ends.extend(steps.iter().filter(|step| step.is_end).map(|step| ((step.child, step.run), step.at)));
+    let mut runs = Runs::new();
+    for step in steps.iter().filter(|step| !step.is_end) {
+        let end = ends.get(&(step.child, step.run)).copied();
+        let run = Run { child: step.child, begin: step.at, end };
+        runs.entry((step.name.clone(), step.attempt)).or_default().push(run);
+    }
+    runs
+}
+
+/// Tells whether the event whose outcome this one is ran more than once.
+fn source_ran_again(runs: &Runs, name: &Name) -> bool {
+    let source = (("sent".to_owned(), name.1.clone(), name.2), 1);
+    name.0 == "sink" && runs.get(&source).is_some_and(|runs| runs.len() > 1)
+}

@@ -135,7 +135,7 @@ fn outcomes_arrived(folder: &Path, acks: &[Ack]) {
 /// A done event's handler has ended, a dead one's has begun.
 fn everything_ran(acks: &[Ack], steps: &[Step]) {
     let begun: HashSet<_> = steps.iter().map(|step| &step.name).collect();
-    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end).map(|step| &step.name).collect();
+    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end()).map(|step| &step.name).collect();
     for Ack { name, id } in acks {
         let ran = match name.0.as_str() {
             "guest" | "once" => continue,
@@ -158,6 +158,6 @@ fn names_hold(acks: &[Ack], steps: &[Step]) {
         let first = events.entry(&step.name.1).or_insert((step.name.2, &step.request));
         assert_eq!(*first, (step.name.2, &step.request), "two events of the key {} ran", step.name.1);
     }
-    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end).map(|step| &step.name.1).collect();
+    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end()).map(|step| &step.name.1).collect();
     ids.keys().for_each(|key| assert!(ended.contains(key), "nothing of the key {key} has run"));
 }

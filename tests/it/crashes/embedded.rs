@@ -94,7 +94,7 @@ fn keys_are_in_order(steps: &[Step]) -> usize {
             number == *before || *has_ended,
             "{number} of the key {key} begins before {before} has ended"
         );
-        *has_ended = step.is_end || (number == *before && *has_ended);
+        *has_ended = step.is_end() || (number == *before && *has_ended);
         *before = number;
     }
     last.len()
@@ -103,7 +103,7 @@ fn keys_are_in_order(steps: &[Step]) -> usize {
 /// Counts the ends of events that had ended before; in one and the same process there is no such one.
 fn repeats(steps: &[Step]) -> usize {
     let mut ends: HashMap<&Name, HashSet<u32>> = HashMap::new();
-    for step in steps.iter().filter(|step| step.is_end) {
+    for step in steps.iter().filter(|step| step.is_end()) {
         let is_first = ends.entry(&step.name).or_default().insert(step.child);
         assert!(is_first, "{:?} ended twice in child {}", step.name, step.child);
     }

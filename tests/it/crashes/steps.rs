@@ -7,10 +7,18 @@ use crate::crashes::notes::read;
 /// An event, by kind, key and number.
 pub(super) type Name = (String, String, u64);
 
-/// A handler that began or ended.
+/// What a handler did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Begin,
+    Fail,
+    End,
+}
+
+/// A handler that began, failed or ended.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    pub(super) is_end: bool,
+    pub(super) what: What,
     pub(super) name: Name,
     pub(super) child: u32,
     pub(super) attempt: u32,
@@ -20,6 +28,12 @@ pub(super) struct Step {
     pub(super) at: u64,
     /// The same for all runs of one submission.
     pub(super) request: String,
+}
+
+impl Step {
+    pub(super) fn is_end(&self) -> bool {
+        self.what == What::End
+    }
 }
 
 pub(super) fn name(words: &[String]) -> Name {
@@ -32,8 +46,13 @@ pub(super) fn steps(folder: &Path) -> Vec<Step> {
 }
 
 fn step(words: &[String]) -> Step {
+    let what = match words[0].as_str() {
+        "begin" => What::Begin,
+        "fail" => What::Fail,
+        _ => What::End,
+    };
     Step {
-        is_end: words[0] == "end",
+        what,
         name: name(&words[1..]),
         child: words[4].parse().unwrap(),
         attempt: words[5].parse().unwrap(),

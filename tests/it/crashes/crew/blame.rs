@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
+use crate::crashes::crew::OWN;
 use crate::crashes::crew::server::End;
 use crate::crashes::notes::read;
-use crate::crashes::steps::{Name, Step, name};
+use crate::crashes::steps::{Name, Step, What, name};
 
 /// How long after its handler an event may not be known as done by the server, in microseconds.
 const SETTLED: u64 = 500_000;
 /// How far back a server that is killed may forget what was acknowledged.
-const FORGOTTEN: u64 = 3_000_000;
+const FORGOTTEN: u64 = 1_000_000;
 /// How long after an outage something may be sent once more.
 const AFTER: u64 = 500_000;
 
@@ -99,7 +100,7 @@ impl Troubles {
     pub(super) fn was_held_up(&self, child: u32, during: Span) -> bool {
         let mut stalls = self.stalls.iter();
         stalls.any(|(held, span)| {
-            (*held == child || *held == u32::MAX) && span.from <= during.to && during.from <= span.to + AFTER
+            (*held == child || *held == OWN) && span.from <= during.to && during.from <= span.to + AFTER
         })
     }
 
@@ -112,13 +113,20 @@ impl Troubles {
                 let (before, run) = (&of_attempt[..nth], &of_attempt[nth]);
                 let why = before.iter().find_map(|first| self.why(name, first, run));
                 let why = why.or_else(|| source_ran_again(&runs, name).then_some(Why::Source));
-                let why = why.unwrap_or_else(|| {
-                    panic!("attempt {attempt} of {name:?} ran again for no reason: {of_attempt:?}; {self:?}")
-                });
+                let why = why.unwrap_or_else(|| self.no_reason(name, *attempt, of_attempt));
                 *again.0.entry(why).or_default() += 1;
             }
         }
         again
+    }
+
+    fn no_reason(&self, name: &Name, attempt: u32, runs: &[Run]) -> ! {
+        let Self { kills, outages, stalls, .. } = self;
+        let killed: Vec<_> = runs.iter().filter_map(|run| kills.get(&run.child)).collect();
+        panic!(
+            "attempt {attempt} of {name:?} ran again for no reason: {runs:?}; kills of these: {killed:?}; {outages:?}; \
+             held up: {stalls:?}"
+        )
     }
 
     fn why(&self, name: &Name, first: &Run, again: &Run) -> Option<Why> {
@@ -150,9 +158,11 @@ impl Troubles {
 
 fn runs(steps: &[Step]) -> Runs {
     let mut ends: HashMap<(u32, u64), u64> = HashMap::new();
-    ends.extend(steps.iter().filter(|step| step.is_end).map(|step| ((step.child, step.run), step.at)));
+    ends.extend(
+        steps.iter().filter(|step| step.what != What::Begin).map(|step| ((step.child, step.run), step.at)),
+    );
     let mut runs = Runs::new();
-    for step in steps.iter().filter(|step| !step.is_end) {
+    for step in steps.iter().filter(|step| step.what == What::Begin) {
         let end = ends.get(&(step.child, step.run)).copied();
         let run = Run { child: step.child, begin: step.at, end };
         runs.entry((step.name.clone(), step.attempt)).or_default().push(run);

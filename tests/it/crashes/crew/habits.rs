@@ -1,13 +1,13 @@
 //! How runtimes work that share one broker: with pauses, long runs, and triggers that all of them have.
 
-use std::path::PathBuf;
+use std::os::unix::process::parent_id;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fnhost::{Error, Event, Missed, Overlap, Runtime, Trigger};
 
 use crate::crashes::child::{Manner, Post, Runs, any};
-use crate::crashes::crew::ACK_WAIT;
+use crate::crashes::crew::{ACK_WAIT, OWN};
 use crate::crashes::notes::{Notes, now};
 use crate::kit::Dice;
 
@@ -28,22 +28,24 @@ const STALL: Duration = Duration::from_millis(300);
 /// How they work.
 pub(super) const CREW: Manner = Manner { is_shared: true, begin: watch, add, takes, next };
 
-/// Has a process note when it was held up, and end when its parent has.
+/// Has a process note when it was held up; a child ends when it has no parent any more, or nothing to do.
 pub(super) fn watch(post: &Post) {
-    let (folder, number, parent) = (post.folder.clone(), post.number, std::os::unix::process::parent_id());
+    let (post, parent) = (post.clone(), parent_id());
     thread::spawn(move || {
-        while std::os::unix::process::parent_id() == parent {
-            look(&folder, number);
+        while post.folder.exists() && parent_id() == parent {
+            look(&post);
         }
-        std::process::exit(1);
+        if post.number != OWN {
+            std::process::exit(1);
+        }
     });
 }
 
-fn look(folder: &PathBuf, number: u32) {
+fn look(post: &Post) {
     let (since, began) = (Instant::now(), now());
     thread::sleep(LOOK);
     if since.elapsed() > STALL {
-        Notes::open(folder, "stalls").note(&[&number, &began, &now()]);
+        Notes::open(&post.folder, "stalls").note(&[&post.number, &began, &now()]);
     }
 }
 

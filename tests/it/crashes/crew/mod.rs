@@ -41,6 +41,8 @@ pub(super) const ACK_WAIT: Duration = Duration::from_secs(1);
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const URL: &str = "url";
+/// Stands for the process of the test among the children.
+const OWN: u32 = u32::MAX;
 
 fn broker(folder: &Path) -> Broker {
     let url = std::fs::read_to_string(folder.join(URL)).unwrap();
@@ -118,7 +120,7 @@ impl Crew {
         let (server, folder) = (Server::new(), Folder::new());
         std::fs::create_dir(folder.path()).unwrap();
         std::fs::write(folder.path().join(URL), server.url()).unwrap();
-        habits::watch(&post(folder.path(), (u32::MAX, 0)));
+        habits::watch(&post(folder.path(), (OWN, 0)));
         let (dice, troubles) = (Dice::new(SEED), Troubles::default());
         let mut crew = Self { workers: Vec::new(), server, folder, dice, next: 0, troubles };
         crew.workers = (0..CREW_SIZE).map(|slot| crew.start(slot)).collect();

@@ -29,14 +29,14 @@ pub(super) fn keys_are_in_order(steps: &[Step], troubles: &Troubles) -> usize {
         let key = keys.entry((&step.name.0, &step.name.1)).or_default();
         if number > key.last {
             assert!(key.last == 0 || key.has_ended, "{step:?} before {} has ended", key.last);
-            assert!(!step.is_end, "{step:?} has not begun");
+            assert!(!step.is_end(), "{step:?} has not begun");
             *key = Key { last: number, has_ended: false, at: step.at };
         } else if number < key.last {
             // A run that went on though its lease had run out ends late, and is explained as any that comes again.
             let span = Span { from: key.at.min(step.at), to: step.at };
-            assert!(step.is_end || troubles.was_held_up(step.child, span), "{step:?} behind {}", key.last);
+            assert!(step.is_end() || troubles.was_held_up(step.child, span), "{step:?} behind {}", key.last);
         }
-        key.has_ended |= step.is_end && number == key.last;
+        key.has_ended |= step.is_end() && number == key.last;
     }
     keys.len()
 }
@@ -45,7 +45,7 @@ pub(super) fn keys_are_in_order(steps: &[Step], troubles: &Troubles) -> usize {
 pub(super) fn missing_tick(steps: &[Step], until: u64) -> Option<String> {
     let mut triggers: BTreeMap<&str, BTreeMap<u64, bool>> = BTreeMap::new();
     for step in steps.iter().filter(|step| step.name.0 == TICK) {
-        *triggers.entry(&step.name.1).or_default().entry(step.name.2).or_default() |= step.is_end;
+        *triggers.entry(&step.name.1).or_default().entry(step.name.2).or_default() |= step.is_end();
     }
     for (trigger, ticks) in triggers {
         let first = *ticks.keys().next()?;

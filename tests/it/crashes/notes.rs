@@ -27,7 +27,9 @@ impl Notes {
 /// Reads the lines of a file, as words.
 pub(super) fn read(folder: &Path, name: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
-    text.lines().map(|line| line.split(' ').map(Into::into).collect()).collect()
+    // The last may be half there, as it is being written.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| line.split(' ').map(Into::into).collect()).collect()
 }
 
 /// Returns the time, as all processes know it, in microseconds since the epoch.

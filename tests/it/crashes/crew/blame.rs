@@ -39,13 +39,14 @@ pub(super) struct Span {
 /// One run of a handler.
 #[derive(Clone, Debug)]
 struct Run {
+    attempt: u32,
     child: u32,
     begin: u64,
     end: Option<u64>,
 }
 
-/// The runs of each attempt at an event, as they began.
-type Runs = BTreeMap<(Name, u32), Vec<Run>>;
+/// The runs of each event, as they began.
+type Runs = BTreeMap<Name, Vec<Run>>;
 
 /// Why an event ran again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,26 +106,29 @@ impl Troubles {
     }
 
     /// Explains each run of an event that had run before, in the same attempt; fails where there is no reason.
+    ///
+    /// What was known of earlier attempts is forgotten as an event is done, a moment before the server hears that it is:
+    /// who takes it up then counts attempts anew.
     pub(super) fn explain(&self, steps: &[Step]) -> Again {
         let runs = runs(steps);
         let mut again = Again::default();
-        for ((name, attempt), of_attempt) in &runs {
-            for nth in 1..of_attempt.len() {
-                let (before, run) = (&of_attempt[..nth], &of_attempt[nth]);
+        for (name, of_event) in &runs {
+            for nth in repeats(of_event) {
+                let (before, run) = (&of_event[..nth], &of_event[nth]);
                 let why = before.iter().find_map(|first| self.why(name, first, run));
-                let why = why.or_else(|| source_ran_again(&runs, name).then_some(Why::Source));
-                let why = why.unwrap_or_else(|| self.no_reason(name, *attempt, of_attempt));
+                let why = why.or_else(|| source_ran_again(&runs, name, run).then_some(Why::Source));
+                let why = why.unwrap_or_else(|| self.no_reason(name, of_event));
                 *again.0.entry(why).or_default() += 1;
             }
         }
         again
     }
 
-    fn no_reason(&self, name: &Name, attempt: u32, runs: &[Run]) -> ! {
+    fn no_reason(&self, name: &Name, runs: &[Run]) -> ! {
         let Self { kills, outages, stalls, .. } = self;
         let killed: Vec<_> = runs.iter().filter_map(|run| kills.get(&run.child)).collect();
         panic!(
-            "attempt {attempt} of {name:?} ran again for no reason: {runs:?}; kills of these: {killed:?}; {outages:?}; \
+            "{name:?} ran again for no reason: {runs:?}; kills of these: {killed:?}; {outages:?}; \
              held up: {stalls:?}"
         )
     }
@@ -164,14 +168,23 @@ fn runs(steps: &[Step]) -> Runs {
     let mut runs = Runs::new();
     for step in steps.iter().filter(|step| step.what == What::Begin) {
         let end = ends.get(&(step.child, step.run)).copied();
-        let run = Run { child: step.child, begin: step.at, end };
-        runs.entry((step.name.clone(), step.attempt)).or_default().push(run);
+        let run = Run { attempt: step.attempt, child: step.child, begin: step.at, end };
+        runs.entry(step.name.clone()).or_default().push(run);
     }
     runs
 }
 
-/// Tells whether the event whose outcome this one is ran more than once.
-fn source_ran_again(runs: &Runs, name: &Name) -> bool {
-    let source = (("sent".to_owned(), name.1.clone(), name.2), 1);
-    name.0 == "sink" && runs.get(&source).is_some_and(|runs| runs.len() > 1)
+/// Returns which runs were those of an attempt that there had been before.
+fn repeats(runs: &[Run]) -> impl Iterator<Item = usize> {
+    let is_repeat = |nth: &usize| runs[..*nth].iter().any(|before| before.attempt == runs[*nth].attempt);
+    (1..runs.len()).filter(is_repeat)
+}
+
+/// Tells whether that ran more than once which a run came of: the attempt before, or the event whose outcome it had.
+fn source_ran_again(runs: &Runs, name: &Name, run: &Run) -> bool {
+    let (source, attempt) = match name.0.as_str() {
+        "sink" => (("sent".to_owned(), name.1.clone(), name.2), 1),
+        _ => (name.clone(), run.attempt - 1),
+    };
+    runs.get(&source).is_some_and(|runs| runs.iter().filter(|run| run.attempt == attempt).count() > 1)
 }

@@ -17,6 +17,10 @@ pub(super) enum What {
 
 /// A handler that began, failed or ended.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "nats", feature = "cron")),
+    expect(dead_code, reason = "only what runs beside others has to be explained")
+)]
 pub(super) struct Step {
     pub(super) what: What,
     pub(super) name: Name,

@@ -46,6 +46,17 @@ pub(super) struct Held {
     pub(super) stage: Stage,
     pub(super) attempt: u32,
     pub(super) since: Instant,
+    /// On which connection it came.
+    connection: u64,
+}
+
+impl Held {
+    /// Tells whether others may have had it meanwhile, and those behind it, as it came on a connection that is gone.
+    fn is_stale(&self, connection: Option<u64>) -> bool {
+        self.place.is_keyed()
+            && matches!(self.stage, Stage::Looked | Stage::Ready)
+            && Some(self.connection) != connection
+    }
 }
 
 /// All that is held, by sequence.
@@ -58,13 +69,13 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Takes a message; false if it is held already, and has come again.
-    pub(super) fn take(&mut self, place: &Place, reply: Subject) -> bool {
+    pub(super) fn take(&mut self, place: &Place, reply: Subject, connection: u64) -> bool {
         if let Some(known) = self.held.get_mut(&place.sequence) {
             known.reply = reply;
             return false;
         }
         let (place, since) = (place.clone(), Instant::now());
-        let held = Held { place, reply, stage: Stage::Looked, attempt: 0, since };
+        let held = Held { place, reply, stage: Stage::Looked, attempt: 0, since, connection };
         self.held.insert(held.place.sequence, held);
         true
     }
@@ -86,9 +97,13 @@ impl Desk {
         true
     }
 
-    /// Hands a ready message out.
-    pub(super) fn hand_out(&mut self, sequence: u64) -> Option<Token> {
+    /// Hands a ready message out, if it came on this connection or has no key.
+    pub(super) fn hand_out(&mut self, sequence: u64, connection: Option<u64>) -> Option<Token> {
         let held = self.held.get_mut(&sequence).filter(|held| held.stage == Stage::Ready)?;
+        if held.is_stale(connection) {
+            self.held.retain(|_, held| !held.is_stale(connection));
+            return None;
+        }
         self.next += 1;
         let token = Token(self.next);
         held.stage = Stage::Out(token);

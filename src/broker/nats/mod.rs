@@ -129,7 +129,9 @@ impl Cluster {
 
     fn lease(&self, (sequence, handed): (u64, crate::broker::lease::Handed)) -> Option<Lease> {
         let store = self.me.upgrade()?;
-        let token = self.core.desk.lock().hand_out(sequence)?;
+        // A server that was started anew may have handed a message to others that waits here; it comes again.
+        let connection = self.core.link.is_connected().then(|| self.core.link.connects());
+        let token = self.core.desk.lock().hand_out(sequence, connection)?;
         Some(Lease::new(store, token, handed))
     }
 

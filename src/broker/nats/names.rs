@@ -63,9 +63,9 @@ impl Names {
         }
     }
 
-    /// Returns where the endings of about a thousand messages stand together.
+    /// Returns where the endings of 128 messages stand together; each look at one may read them all.
     pub(super) fn ended(&self, number: u64) -> String {
-        format!("{}.ended.{}", self.0, number >> 10)
+        format!("{}.ended.{}", self.0, number >> 7)
     }
 
     pub(super) fn log(&self, shard: &Shard) -> String {

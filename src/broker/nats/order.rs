@@ -118,6 +118,9 @@ impl Core {
         // Whoever takes it out decides; meanwhile it is not there for others, who look at the next and find it behind.
         while let Some(arrived) = take_first(&post, &key) {
             let sequence = arrived.place.sequence;
+            if self.desk.lock().get(sequence).is_none() {
+                continue;
+            }
             let calls = post.calls(&key).load(SeqCst);
             match self.fate(&arrived).await {
                 Ok(Fate::Ready { attempt, notes }) => {

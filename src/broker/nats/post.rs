@@ -254,7 +254,7 @@ impl Core {
 
     fn arrive(self: &Arc<Self>, post: &Arc<Post>, lane: Lane, message: Message) {
         let Some((arrived, reply)) = Arrived::read(message, &post.channel, lane) else { return };
-        if !self.desk.lock().take(&arrived.place, reply) {
+        if !self.desk.lock().take(&arrived.place, reply, self.link.connects()) {
             return;
         }
         if self.is_plain(&arrived) {

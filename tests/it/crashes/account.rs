@@ -1,6 +1,6 @@
 //! Accounts for each event that was acknowledged.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,25 +8,18 @@ use std::time::{Duration, Instant};
 use fnhost::{Death, Runtime, Submission, SubmissionId};
 
 use crate::crashes::notes::read;
+use crate::crashes::steps::{Name, Step, name, steps};
 use crate::kit::until;
 
 /// How long everything that is left may take.
 const DRAINED: Duration = Duration::from_secs(120);
-
-/// An event, by kind, key and number.
-type Name = (String, String, u64);
+/// How many events are asked about at once.
+const ASKERS: usize = 8;
 
 /// An event that was acknowledged.
 struct Ack {
     name: Name,
     id: SubmissionId,
-}
-
-/// A handler that began or ended.
-struct Step {
-    is_end: bool,
-    name: Name,
-    child: u32,
 }
 
 /// What came of everything.
@@ -51,41 +44,37 @@ impl fmt::Display for Tally {
 }
 
 /// Waits until nothing that was acknowledged is left, and tells what came of it; fails where anything is lost.
+///
+/// How the order held and what ran again is for others to tell.
 pub(super) fn settle_up(runtime: &Runtime, folder: &Path) -> Tally {
     let acks = acks(folder);
     let mut tally = Tally { acknowledged: acks.len(), ..Tally::default() };
-    let began = Instant::now();
-    for ack in &acks {
-        match over(runtime, ack, began) {
-            Submission::Dead { .. } => tally.dead += 1,
-            _ => tally.done += 1,
-        }
-    }
+    tally.dead = wait_for_all(runtime, &acks);
+    tally.done = acks.len() - tally.dead;
     letters_are_all_there(runtime, &acks);
     outcomes_arrived(folder, &acks);
     let steps = steps(folder);
     everything_ran(&acks, &steps);
     names_hold(&acks, &steps);
-    tally.keys = keys_are_in_order(&steps);
-    tally.again = repeats(&steps);
     tally
 }
 
-fn name(words: &[String]) -> Name {
-    (words[0].clone(), words[1].clone(), words[2].parse().unwrap())
+/// Waits until every event is done or dead, and counts those that are dead.
+fn wait_for_all(runtime: &Runtime, acks: &[Ack]) -> usize {
+    let began = Instant::now();
+    let is_dead = |ack: &&Ack| matches!(over(runtime, ack, began), Submission::Dead { .. });
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = acks
+            .chunks(acks.len() / ASKERS + 1)
+            .map(|acks| scope.spawn(move || acks.iter().filter(is_dead).count()))
+            .collect();
+        parts.into_iter().map(|part| part.join().unwrap()).sum()
+    })
 }
 
 fn acks(folder: &Path) -> Vec<Ack> {
     let acks = read(folder, "acks").into_iter();
     acks.map(|words| Ack { name: name(&words), id: SubmissionId::new(words[3].as_str()) }).collect()
-}
-
-fn steps(folder: &Path) -> Vec<Step> {
-    let steps = read(folder, "runs").into_iter().map(|words| {
-        let is_end = words[0] == "end";
-        Step { is_end, name: name(&words[1..]), child: words[4].parse().unwrap() }
-    });
-    steps.collect()
 }
 
 /// Waits until an event is done or dead.
@@ -146,7 +135,7 @@ fn outcomes_arrived(folder: &Path, acks: &[Ack]) {
 /// A done event's handler has ended, a dead one's has begun.
 fn everything_ran(acks: &[Ack], steps: &[Step]) {
     let begun: HashSet<_> = steps.iter().map(|step| &step.name).collect();
-    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end).map(|step| &step.name).collect();
+    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end()).map(|step| &step.name).collect();
     for Ack { name, id } in acks {
         let ran = match name.0.as_str() {
             "guest" | "once" => continue,
@@ -157,45 +146,18 @@ fn everything_ran(acks: &[Ack], steps: &[Step]) {
     }
 }
 
-/// Everything of one idempotency key is one event: under one id, and with one body.
+/// Everything of one idempotency key is one event: under one id, with one body, and of one submission.
 fn names_hold(acks: &[Ack], steps: &[Step]) {
     let mut ids = HashMap::new();
     for ack in acks.iter().filter(|ack| ack.name.0 == "once") {
         let first = ids.entry(&ack.name.1).or_insert(&ack.id);
         assert_eq!(*first, &ack.id, "two events of the key {}", ack.name.1);
     }
-    let mut bodies = HashMap::new();
+    let mut events = HashMap::new();
     for step in steps.iter().filter(|step| step.name.0 == "once") {
-        let first = bodies.entry(&step.name.1).or_insert(step.name.2);
-        assert_eq!(*first, step.name.2, "two events of the key {} ran", step.name.1);
+        let first = events.entry(&step.name.1).or_insert((step.name.2, &step.request));
+        assert_eq!(*first, (step.name.2, &step.request), "two events of the key {} ran", step.name.1);
     }
-    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end).map(|step| &step.name.1).collect();
+    let ended: HashSet<_> = steps.iter().filter(|step| step.is_end()).map(|step| &step.name.1).collect();
     ids.keys().for_each(|key| assert!(ended.contains(key), "nothing of the key {key} has run"));
-}
-
-/// Of each ordering key an event begins only when those before have ended, and none comes again once a later one has begun.
-fn keys_are_in_order(steps: &[Step]) -> usize {
-    let mut last: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
-    for step in steps.iter().filter(|step| step.name.0 == "keyed") {
-        let (key, number) = (step.name.1.as_str(), step.name.2);
-        let (before, has_ended) = last.entry(key).or_insert((number, false));
-        assert!(number >= *before, "{number} of the key {key} in child {} behind {before}", step.child);
-        assert!(
-            number == *before || *has_ended,
-            "{number} of the key {key} begins before {before} has ended"
-        );
-        *has_ended = step.is_end || (number == *before && *has_ended);
-        *before = number;
-    }
-    last.len()
-}
-
-/// Counts the ends of events that had ended before; in one and the same process there is no such one.
-fn repeats(steps: &[Step]) -> usize {
-    let mut ends: HashMap<&Name, HashSet<u32>> = HashMap::new();
-    for step in steps.iter().filter(|step| step.is_end) {
-        let is_first = ends.entry(&step.name).or_default().insert(step.child);
-        assert!(is_first, "{:?} ended twice in child {}", step.name, step.child);
-    }
-    ends.values().map(|children| children.len() - 1).sum()
 }

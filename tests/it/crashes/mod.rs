@@ -5,9 +5,12 @@
 
 mod account;
 mod child;
+#[cfg(all(feature = "nats", feature = "cron"))]
+mod crew;
 mod embedded;
 mod full;
 mod notes;
+mod steps;
 mod submitter;
 
 /// The number of kills, unless a test's own.

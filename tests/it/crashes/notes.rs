@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A file to which lines are appended whole; many processes may.
 #[derive(Clone, Debug)]
@@ -26,5 +27,12 @@ impl Notes {
 /// Reads the lines of a file, as words.
 pub(super) fn read(folder: &Path, name: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
-    text.lines().map(|line| line.split(' ').map(Into::into).collect()).collect()
+    // The last may be half there, as it is being written.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| line.split(' ').map(Into::into).collect()).collect()
+}
+
+/// Returns the time, as all processes know it, in microseconds since the epoch.
+pub(super) fn now() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }

@@ -9,7 +9,7 @@ use async_nats::Subject;
 use async_nats::jetstream::kv::{Operation, Store as Bucket};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::broker::nats::desk::{Desk, Held};
@@ -17,13 +17,14 @@ use crate::broker::nats::ended::Ending;
 use crate::broker::nats::link::{Doubt, Link, whole};
 use crate::broker::nats::names::Names;
 use crate::broker::nats::post::Post;
+use crate::broker::nats::press::Press;
 use crate::broker::nats::records;
 use crate::broker::nats::stock::Stock;
 use crate::broker::nats::values::Command;
 use crate::broker::{Bounds, Channel, Listener, Trouble, Versioned};
 use crate::wall::{Moment, Wall};
 
-const ACK: Bytes = Bytes::from_static(b"+ACK");
+pub(super) const ACK: Bytes = Bytes::from_static(b"+ACK");
 const NAK: Bytes = Bytes::from_static(b"-NAK");
 const WORKING: Bytes = Bytes::from_static(b"+WPI");
 
@@ -40,8 +41,11 @@ pub(super) struct Core {
     pub(super) ack_wait: Duration,
     pub(super) desk: Mutex<Desk>,
     pub(super) posts: Mutex<HashMap<Channel, Arc<Post>>>,
+    pub(super) press: Press,
     pub(super) doubt: Doubt,
     pub(super) endings: Mutex<Vec<Ending>>,
+    /// There are enough endings to be written at once.
+    pub(super) many_ended: Notify,
     /// What was cancelled; the bucket has the last word.
     pub(super) cancelled: Mutex<HashMap<u64, Instant>>,
     /// The channels that this runtime has announced.

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::broker::Trouble;
-use crate::broker::nats::core::Core;
+use crate::broker::nats::core::{ACK, Core};
+use crate::broker::nats::desk::Held;
 use crate::broker::nats::records::{self, Endings};
 
 /// How long endings wait for others to be written with.
 const TOGETHER: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(200);
+/// So many are written at once, without waiting for others.
+const MANY: usize = 256;
 /// How many bytes of summaries are written at a time.
 const MOST_BYTES: usize = 256 << 10;
 
@@ -30,7 +33,8 @@ impl Core {
     /// Writes endings as they come, and lets their messages go.
     pub(super) async fn write_endings(self: Arc<Self>) {
         loop {
-            sleep(TOGETHER).await;
+            // An error means that nobody called, and then it is time.
+            let _ = timeout(TOGETHER, self.many_ended.notified()).await;
             if let Err(trouble) = self.flush_endings().await {
                 tracing::warn!(?trouble, "endings cannot be written; it is tried again");
                 sleep(PAUSE).await;
@@ -48,10 +52,23 @@ impl Core {
             self.endings.lock().extend(endings);
             return Err(trouble);
         }
-        for ending in &endings {
-            self.acknowledge(ending.sequence).await;
+        let held: Vec<_> = {
+            let mut desk = self.desk.lock();
+            endings.iter().filter_map(|ending| desk.release(ending.sequence)).collect()
+        };
+        for Held { reply, .. } in held {
+            self.link.send(reply, ACK).await;
         }
         Ok(())
+    }
+
+    /// Has an ending written soon.
+    pub(super) fn note_ending(&self, ending: Ending) {
+        let mut endings = self.endings.lock();
+        endings.push(ending);
+        if endings.len() == MANY {
+            self.many_ended.notify_one();
+        }
     }
 
     pub(super) async fn record_endings(&self, endings: &[Ending]) -> Result<(), Trouble> {

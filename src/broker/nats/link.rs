@@ -18,7 +18,7 @@ use crate::broker::Trouble;
 use crate::broker::nats::options::{Login, Nats};
 
 /// How long one answer of a server is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// How long something is tried while the servers are away or refuse.
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);

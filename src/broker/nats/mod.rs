@@ -21,6 +21,7 @@ mod names;
 mod options;
 mod order;
 mod post;
+mod press;
 mod put;
 mod records;
 mod settle;
@@ -40,7 +41,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::core::Core;
 use self::desk::Desk;
@@ -149,6 +150,7 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
         Trouble::Full(_) | Trouble::Closed => "the store is closed".into(),
     })?;
     let (values, commands) = mpsc::unbounded_channel();
+    let (press, orders) = mpsc::unbounded_channel();
     let core = Arc::new(Core {
         link,
         stock,
@@ -158,8 +160,10 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
         ack_wait: nats.ack_wait,
         desk: Mutex::new(Desk::default()),
         posts: Mutex::new(HashMap::new()),
+        press,
         doubt: Doubt::new(),
         endings: Mutex::default(),
+        many_ended: Notify::new(),
         cancelled: Mutex::default(),
         announced: Mutex::new(HashSet::new()),
         channels: Mutex::default(),
@@ -170,6 +174,7 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
     });
     core.measure().await.map_err(|trouble| format!("{trouble:?}"))?;
     tokio::spawn(values::tell(commands));
+    tokio::spawn(Arc::clone(&core).run_press(orders));
     tokio::spawn(Arc::clone(&core).watch_values());
     tokio::spawn(Arc::clone(&core).watch_channels());
     tokio::spawn(Arc::clone(&core).watch_cancelled());
@@ -183,7 +188,13 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
 
 impl Store for Cluster {
     fn put(&self, drafts: Vec<Draft>) -> Answer<'_, Vec<Kept>> {
-        self.go(move |core| core.put(drafts))
+        async move {
+            match self.core.put_plainly(&drafts).await {
+                Some(kept) => Ok(vec![kept]),
+                None => self.go(move |core| core.put(drafts)).await,
+            }
+        }
+        .boxed()
     }
 
     fn pull<'a>(&'a self, channel: &'a Channel, most: usize) -> Answer<'a, Vec<Lease>> {

@@ -29,7 +29,7 @@ impl Core {
         }
         if let Some(Held { place, .. }) = desk.end_lease(token) {
             let ending = Ending { number: place.number, sequence: place.sequence, summary };
-            self.endings.lock().push(ending);
+            self.note_ending(ending);
         }
         None
     }
@@ -94,7 +94,7 @@ impl Core {
             self.acknowledge(place.sequence).await;
         } else {
             self.clear(held).await?;
-            self.endings.lock().push(ending);
+            self.note_ending(ending);
         }
         Ok(())
     }

@@ -44,6 +44,8 @@ impl Core {
 
     /// Writes the endings that there are.
     pub(super) async fn flush_endings(&self) -> Result<(), Trouble> {
+        // Who closes the store must not give back what is being written.
+        let _writing = self.writing.lock().await;
         let endings = std::mem::take(&mut *self.endings.lock());
         if endings.is_empty() {
             return Ok(());
@@ -79,6 +81,20 @@ impl Core {
         Ok(())
     }
 
+    fn most_of_summaries(&self) -> usize {
+        MOST_BYTES.min(self.most_payload() / 3)
+    }
+
+    /// Returns a summary or notes; nothing if they are so large that a server might refuse them.
+    pub(super) fn fitting(&self, text: Bytes) -> Bytes {
+        let most = self.most_of_summaries();
+        if text.len() <= most {
+            return text;
+        }
+        tracing::warn!(size = text.len(), most, "a summary or notes are dropped, as they are too large");
+        Bytes::new()
+    }
+
     fn in_groups(&self, endings: &[Ending]) -> Vec<(String, Endings)> {
         let mut open: BTreeMap<String, (usize, Endings)> = BTreeMap::new();
         let mut full = Vec::new();
@@ -87,7 +103,7 @@ impl Core {
             let (size, group) = open.entry(subject.clone()).or_default();
             group.push((*number, summary.to_vec()));
             *size += summary.len();
-            if *size > MOST_BYTES {
+            if *size > self.most_of_summaries() {
                 full.push((subject, std::mem::take(group)));
                 *size = 0;
             }

@@ -206,19 +206,27 @@ impl Core {
         }
     }
 
-    /// Makes the consumer of one lane, unless it is there.
+    /// Makes the consumer of one lane, unless it is there: that one is used as it is, as another ack wait would take from
+    /// runtimes what they hold.
     async fn consumer(&self, channel: &Channel, lane: Lane) -> Result<PullConsumer, String> {
+        let name = self.names.consumer(channel, lane);
+        if let Ok(known) = self.stock.work.get_consumer::<Config>(&name).await {
+            self.hold.heed(known.cached_info().config.ack_wait);
+            return Ok(known);
+        }
         let config = Config {
-            durable_name: Some(self.names.consumer(channel, lane)),
+            durable_name: Some(name),
             filter_subject: self.names.work(channel, lane, ">"),
             ack_policy: AckPolicy::Explicit,
-            ack_wait: self.ack_wait,
+            ack_wait: self.hold.ack_wait,
             max_deliver: -1,
             max_ack_pending: MOST_PENDING,
             max_waiting: 4096,
             ..Config::default()
         };
-        self.stock.work.create_consumer(config).await.map_err(whole)
+        let made = self.stock.work.create_consumer(config).await.map_err(whole)?;
+        self.hold.heed(made.cached_info().config.ack_wait);
+        Ok(made)
     }
 
     /// Has up to so many messages come, until they are not wanted any more.

@@ -33,7 +33,7 @@ impl Core {
         let bytes = draft.payload.len() as i64;
         let is_plain = !self.is_closed()
             && self.link.is_connected()
-            && self.check_size(draft).is_ok()
+            && self.check_size(draft.payload.len()).is_ok()
             && self.announced.lock().contains(&draft.channel)
             && self.has_room(1, bytes);
         if !is_plain {
@@ -96,7 +96,7 @@ impl Core {
     }
 
     async fn put_one(&self, draft: Draft, name: Option<String>) -> Result<Kept, Trouble> {
-        self.check_size(&draft)?;
+        self.check_size(draft.payload.len())?;
         self.announce(&draft.channel).await?;
         if let Some(once) = draft.once.clone() {
             return self.put_once(&draft, &once).await;
@@ -110,12 +110,17 @@ impl Core {
         Ok(Kept { id: names::id(&draft.channel, number), known: false })
     }
 
-    fn check_size(&self, draft: &Draft) -> Result<(), Trouble> {
-        let most = self.link.client.max_payload().saturating_sub(HEADERS).min(MOST_BYTES);
-        let size = draft.payload.len();
+    /// Returns how large a payload may be.
+    pub(super) fn most_payload(&self) -> usize {
+        self.link.client.max_payload().saturating_sub(HEADERS).min(MOST_BYTES)
+    }
+
+    /// Refuses what the servers would refuse again and again.
+    pub(super) fn check_size(&self, size: usize) -> Result<(), Trouble> {
+        let most = self.most_payload();
         if size > most {
             return Err(self.link.trouble(
-                "keep a message",
+                "keep it",
                 format!(
                     "it has {size} bytes of at most {most}; raise max_payload of the server to allow more"
                 ),
@@ -215,6 +220,7 @@ impl Core {
         key: &str,
         (revision, value): (Option<u64>, Bytes),
     ) -> Result<Option<u64>, Trouble> {
+        self.check_size(value.len())?;
         let swap = || {
             let value = value.clone();
             async move {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 
 use crate::broker::conformance::{again, done};
-use crate::broker::nats::names::Lane;
+use crate::broker::nats::names::{self, Lane, NO_KEY};
+use crate::broker::nats::records::{self, Grave};
 use crate::broker::nats::tests::crew::{Crew, channel, run, text};
 use crate::broker::nats::tests::server::{End, Server};
 use crate::broker::{Draft, Shard, Store, SubmissionId, Trouble, Verdict};
@@ -125,28 +127,38 @@ fn what_is_due_at_the_end_of_time_is_not_handed_out_again_and_again() {
 }
 
 #[test]
-fn what_was_done_before_the_store_was_closed_is_not_done_again() {
-    const EACH: usize = 20;
+fn closing_gives_nothing_back_whose_ending_is_being_written() {
     run(async {
         let crew = Crew::of(Server::shared().url());
-        for round in 0..3 {
-            let store = crew.open();
-            for number in 0..EACH {
-                store.put(vec![crew.draft(&format!("{round} {number}"))]).await.unwrap();
-            }
-            let mut count = 0;
-            while count < EACH {
-                for mut lease in store.pull(&channel(), EACH).await.unwrap() {
-                    lease.settle(done(), Vec::new()).await.unwrap();
-                    count += 1;
-                }
-            }
-            // Just as the endings are on their way.
-            let (written, ()) = tokio::join!(store.core.flush_endings(), store.close());
-            written.unwrap();
-        }
-        let pull = tokio::time::timeout(Duration::from_secs(2), crew.open().pull(&channel(), EACH)).await;
+        let store = crew.open();
+        store.put(vec![crew.draft("x")]).await.unwrap();
+        let mut lease = store.pull(&channel(), 1).await.unwrap().remove(0);
+        let writing = store.core.writing.lock().await;
+        lease.settle(done(), Vec::new()).await.unwrap();
+        let mut close = store.close();
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut close).await;
+        assert!(early.is_err(), "it did not wait");
+        drop(writing);
+        close.await;
+        let pull = tokio::time::timeout(Duration::from_secs(2), crew.open().pull(&channel(), 1)).await;
         assert!(pull.is_err(), "done twice: {pull:?}");
+    });
+}
+
+#[test]
+fn a_dead_letter_of_which_the_server_forgot_that_it_is_over_does_not_run_again() {
+    run(async {
+        let crew = Crew::of(Server::shared().url());
+        let store = crew.open();
+        let id = store.put(vec![crew.draft("x")]).await.unwrap().remove(0).id;
+        let lease = store.pull(&channel(), 1).await.unwrap();
+        let (channel, sequence) = names::parse(&id).unwrap();
+        let grave = Grave { sequence, key: NO_KEY.into(), notes: Vec::new(), payload: b"x".to_vec() };
+        let letter = PublishMessage::build().payload(records::encode(&grave));
+        store.core.link.publish(&store.core.names.dead(&channel, sequence), letter).await.unwrap();
+        drop(lease);
+        let pull = tokio::time::timeout(Duration::from_secs(1), store.pull(&channel, 1)).await;
+        assert!(pull.is_err(), "{pull:?}");
     });
 }
 

@@ -9,21 +9,27 @@ use async_nats::Subject;
 use async_nats::jetstream::kv::{Operation, Store as Bucket};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
+use tokio::time::{Instant, timeout};
 
 use crate::broker::nats::desk::{Desk, Held};
 use crate::broker::nats::ended::Ending;
+use crate::broker::nats::keep::Hold;
 use crate::broker::nats::link::{Doubt, Link, whole};
 use crate::broker::nats::names::Names;
 use crate::broker::nats::post::Post;
+use crate::broker::nats::press::Press;
 use crate::broker::nats::records;
 use crate::broker::nats::stock::Stock;
 use crate::broker::nats::values::Command;
 use crate::broker::{Bounds, Channel, Listener, Trouble, Versioned};
 use crate::wall::{Moment, Wall};
 
-const ACK: Bytes = Bytes::from_static(b"+ACK");
+pub(super) const ACK: Bytes = Bytes::from_static(b"+ACK");
+/// How long the servers are waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// For how long a message is sent away at a time: servers count nanoseconds, and what is too long for them is no time.
+const LONGEST_AWAY: Duration = Duration::from_secs(86_400);
 const NAK: Bytes = Bytes::from_static(b"-NAK");
 const WORKING: Bytes = Bytes::from_static(b"+WPI");
 
@@ -37,11 +43,16 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) bounds: Bounds,
     pub(super) wall: Wall,
-    pub(super) ack_wait: Duration,
+    pub(super) hold: Hold,
     pub(super) desk: Mutex<Desk>,
     pub(super) posts: Mutex<HashMap<Channel, Arc<Post>>>,
+    pub(super) press: Press,
     pub(super) doubt: Doubt,
     pub(super) endings: Mutex<Vec<Ending>>,
+    /// Held by who writes endings.
+    pub(super) writing: AsyncMutex<()>,
+    /// There are enough endings to be written at once.
+    pub(super) many_ended: Notify,
     /// What was cancelled; the bucket has the last word.
     pub(super) cancelled: Mutex<HashMap<u64, Instant>>,
     /// The channels that this runtime has announced.
@@ -57,6 +68,11 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(SeqCst)
+    }
+
+    /// Takes nothing more.
+    pub(super) fn shut(&self) {
+        self.closed.store(true, SeqCst);
     }
 
     pub(super) fn check_open(&self) -> Result<(), Trouble> {
@@ -109,8 +125,25 @@ impl Core {
         }
     }
 
+    /// Takes nothing more, writes the endings that there are, and gives back what is held; in a bounded time, as the servers
+    /// may be away.
+    pub(super) async fn leave(&self) {
+        self.shut();
+        self.posts.lock().values().for_each(|post| post.arrived.notify_waiters());
+        let leave = async {
+            // What is not written runs once more.
+            let _ = self.flush_endings().await;
+            self.give_all_back().await;
+        };
+        if timeout(FAREWELL, leave).await.is_err() {
+            tracing::warn!(
+                "what is held cannot be given back, as the servers are away; it comes again after the ack wait"
+            );
+        }
+    }
+
     /// Gives everything back that is held.
-    pub(super) async fn give_all_back(&self) {
+    async fn give_all_back(&self) {
         let held = self.desk.lock().clear();
         for Held { reply, .. } in held {
             self.link.send(reply, NAK).await;
@@ -141,6 +174,7 @@ impl Core {
 
     /// Writes a value whatever there is.
     pub(super) async fn write(&self, bucket: &Bucket, key: &str, value: Bytes) -> Result<(), Trouble> {
+        self.check_size(value.len())?;
         let write = || {
             let value = value.clone();
             async move { bucket.put(key, value).await.map_err(whole) }
@@ -164,5 +198,5 @@ pub(super) fn nak(time: Duration) -> Bytes {
     if time.is_zero() {
         return NAK;
     }
-    format!("-NAK {{\"delay\":{}}}", time.as_nanos()).into()
+    format!("-NAK {{\"delay\":{}}}", time.min(LONGEST_AWAY).as_nanos()).into()
 }

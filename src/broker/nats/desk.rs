@@ -1,6 +1,6 @@
 //! What this runtime holds of the servers' messages, and that it holds it still.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_nats::Subject;
@@ -64,6 +64,8 @@ impl Held {
 pub(super) struct Desk {
     held: HashMap<u64, Held>,
     tokens: HashMap<Token, u64>,
+    /// Leases that are being ended, whose holders wait for it.
+    ending: HashSet<Token>,
     next: u64,
 }
 
@@ -114,6 +116,24 @@ impl Desk {
     /// Finds what a token stands for.
     pub(super) fn out(&self, token: Token) -> Option<&Held> {
         self.held.get(self.tokens.get(&token)?)
+    }
+
+    /// Takes note that the holder of a lease is gone; answers what is to be given back.
+    pub(super) fn abandon(&mut self, token: Token) -> Option<u64> {
+        self.ending.remove(&token);
+        self.out(token).map(|held| held.place.sequence)
+    }
+
+    /// Ends a lease while its holder waits for it.
+    pub(super) fn begin_ending(&mut self, token: Token) -> Option<Held> {
+        let held = self.end_lease(token)?;
+        self.ending.insert(token);
+        Some(held)
+    }
+
+    /// Tells whether the holder of a lease has waited to the end.
+    pub(super) fn is_awaited(&mut self, token: Token) -> bool {
+        self.ending.remove(&token)
     }
 
     /// Ends a lease: the message is held, but nobody has it any more.

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::broker::Trouble;
-use crate::broker::nats::core::Core;
+use crate::broker::nats::core::{ACK, Core};
+use crate::broker::nats::desk::Held;
 use crate::broker::nats::records::{self, Endings};
 
 /// How long endings wait for others to be written with.
 const TOGETHER: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(200);
+/// So many are written at once, without waiting for others.
+const MANY: usize = 256;
 /// How many bytes of summaries are written at a time.
 const MOST_BYTES: usize = 256 << 10;
 
@@ -30,7 +33,8 @@ impl Core {
     /// Writes endings as they come, and lets their messages go.
     pub(super) async fn write_endings(self: Arc<Self>) {
         loop {
-            sleep(TOGETHER).await;
+            // An error means that nobody called, and then it is time.
+            let _ = timeout(TOGETHER, self.many_ended.notified()).await;
             if let Err(trouble) = self.flush_endings().await {
                 tracing::warn!(?trouble, "endings cannot be written; it is tried again");
                 sleep(PAUSE).await;
@@ -40,6 +44,8 @@ impl Core {
 
     /// Writes the endings that there are.
     pub(super) async fn flush_endings(&self) -> Result<(), Trouble> {
+        // Who closes the store must not give back what is being written.
+        let _writing = self.writing.lock().await;
         let endings = std::mem::take(&mut *self.endings.lock());
         if endings.is_empty() {
             return Ok(());
@@ -48,10 +54,23 @@ impl Core {
             self.endings.lock().extend(endings);
             return Err(trouble);
         }
-        for ending in &endings {
-            self.acknowledge(ending.sequence).await;
+        let held: Vec<_> = {
+            let mut desk = self.desk.lock();
+            endings.iter().filter_map(|ending| desk.release(ending.sequence)).collect()
+        };
+        for Held { reply, .. } in held {
+            self.link.send(reply, ACK).await;
         }
         Ok(())
+    }
+
+    /// Has an ending written soon.
+    pub(super) fn note_ending(&self, ending: Ending) {
+        let mut endings = self.endings.lock();
+        endings.push(ending);
+        if endings.len() == MANY {
+            self.many_ended.notify_one();
+        }
     }
 
     pub(super) async fn record_endings(&self, endings: &[Ending]) -> Result<(), Trouble> {
@@ -62,6 +81,20 @@ impl Core {
         Ok(())
     }
 
+    fn most_of_summaries(&self) -> usize {
+        MOST_BYTES.min(self.most_payload() / 3)
+    }
+
+    /// Returns a summary or notes; nothing if they are so large that a server might refuse them.
+    pub(super) fn fitting(&self, text: Bytes) -> Bytes {
+        let most = self.most_of_summaries();
+        if text.len() <= most {
+            return text;
+        }
+        tracing::warn!(size = text.len(), most, "a summary or notes are dropped, as they are too large");
+        Bytes::new()
+    }
+
     fn in_groups(&self, endings: &[Ending]) -> Vec<(String, Endings)> {
         let mut open: BTreeMap<String, (usize, Endings)> = BTreeMap::new();
         let mut full = Vec::new();
@@ -70,7 +103,7 @@ impl Core {
             let (size, group) = open.entry(subject.clone()).or_default();
             group.push((*number, summary.to_vec()));
             *size += summary.len();
-            if *size > MOST_BYTES {
+            if *size > self.most_of_summaries() {
                 full.push((subject, std::mem::take(group)));
                 *size = 0;
             }

@@ -1,10 +1,12 @@
 //! What is done every now and then: saying what is held, leaving to others what nobody wants, sweeping.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::Config;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::broker::nats::core::Core;
 use crate::broker::nats::names::Lane;
@@ -18,13 +20,40 @@ const SWEEP: u32 = 240;
 /// How many are deleted in one go.
 const MOST_SWEPT: usize = 10_000;
 
+/// For how long the servers take it that a message is held, unless they hear of it again.
+pub(super) struct Hold {
+    /// What this runtime was told.
+    pub(super) ack_wait: Duration,
+    /// The shortest of all consumers, in milliseconds: who made one has decided for all.
+    shortest: AtomicU64,
+    shortened: Notify,
+}
+
+impl Hold {
+    pub(super) fn new(ack_wait: Duration) -> Self {
+        let shortest = u64::try_from(ack_wait.as_millis()).unwrap_or(u64::MAX);
+        Self { ack_wait, shortest: AtomicU64::new(shortest), shortened: Notify::new() }
+    }
+
+    /// Takes note of the ack wait of a consumer.
+    pub(super) fn heed(&self, ack_wait: Duration) {
+        let wait = u64::try_from(ack_wait.as_millis()).unwrap_or(u64::MAX);
+        if self.shortest.fetch_min(wait, SeqCst) > wait {
+            self.shortened.notify_one();
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_millis(self.shortest.load(SeqCst) / 3)
+    }
+}
+
 impl Core {
     /// Says again and again what is held.
     pub(super) async fn keep_hold(self: Arc<Self>) {
-        let mut tick = interval(self.ack_wait / 3);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tick.tick().await;
+            // Either way it is time.
+            let _ = timeout(self.hold.pause(), self.hold.shortened.notified()).await;
             self.hold().await;
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use async_nats::connection::State as Connection;
@@ -11,6 +11,7 @@ use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event, Statistics};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -18,7 +19,7 @@ use crate::broker::Trouble;
 use crate::broker::nats::options::{Login, Nats};
 
 /// How long one answer of a server is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// How long something is tried while the servers are away or refuse.
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -266,32 +267,34 @@ fn is_absent(error: &str) -> bool {
 
 /// Knows up to which sequence a server may have forgotten what it had handed out, as it was started anew.
 pub(super) struct Doubt {
-    connects: AtomicU64,
-    until: AtomicU64,
+    /// As of which connection, and up to which sequence.
+    known: Mutex<(u64, u64)>,
 }
 
 impl Doubt {
     pub(super) fn new() -> Self {
-        Self { connects: AtomicU64::new(0), until: AtomicU64::new(u64::MAX) }
+        Self { known: Mutex::new((0, u64::MAX)) }
     }
 
     pub(super) fn holds_for(&self, sequence: u64) -> bool {
-        sequence <= self.until.load(SeqCst)
+        sequence <= self.known.lock().1
     }
 
     /// Doubts everything if there is a new connection, and tells that it does.
     pub(super) fn renew(&self, connects: u64) -> bool {
-        if self.connects.swap(connects, SeqCst) == connects {
+        let mut known = self.known.lock();
+        if known.0 == connects {
             return false;
         }
-        self.until.store(u64::MAX, SeqCst);
+        *known = (connects, u64::MAX);
         true
     }
 
     /// Doubts only what there was by then.
     pub(super) fn limit(&self, connects: u64, last: u64) {
-        if self.connects.load(SeqCst) == connects {
-            self.until.store(last, SeqCst);
+        let mut known = self.known.lock();
+        if known.0 == connects {
+            known.1 = last;
         }
     }
 }

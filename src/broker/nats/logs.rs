@@ -26,6 +26,7 @@ impl Core {
         if payloads.is_empty() {
             return Ok(self.end(shard).await? - 1);
         }
+        payloads.iter().try_for_each(|payload| self.check_size(payload.len()))?;
         let subject = self.names.log(&shard);
         let each = payloads.into_iter().map(|payload| {
             let message = PublishMessage::build().payload(payload);
@@ -58,7 +59,7 @@ impl Core {
             let heard = self.link.client.subscribe(subject.clone()).await;
             let mut heard = heard.map_err(|error| self.link.trouble("wait for an item", error))?;
             // Its answer is an error only when the connection is lost, and then the next look is late, not wrong.
-            let _ = self.link.client.flush().await;
+            let _ = timeout(LOOK, self.link.client.flush()).await;
             let items = self.items(&subject, from, most).await?;
             if !items.is_empty() {
                 return Ok(items);

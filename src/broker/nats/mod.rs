@@ -21,6 +21,7 @@ mod names;
 mod options;
 mod order;
 mod post;
+mod press;
 mod put;
 mod records;
 mod settle;
@@ -33,18 +34,19 @@ mod vet;
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
 use self::core::Core;
 use self::desk::Desk;
 use self::ground::Ground;
+use self::keep::Hold;
 use self::link::{Doubt, Link};
 use self::names::Names;
 pub use self::options::Nats;
@@ -75,10 +77,7 @@ impl Cluster {
             move || async move {
                 let core = core.lock().take();
                 if let Some(core) = core {
-                    core.closed.store(true, SeqCst);
-                    // What is not written runs once more.
-                    let _ = core.flush_endings().await;
-                    core.give_all_back().await;
+                    core.leave().await;
                 }
             }
         };
@@ -137,7 +136,7 @@ impl Cluster {
 
     #[cfg(test)]
     pub(crate) fn kill(&self) {
-        self.core.closed.store(true, SeqCst);
+        self.core.shut();
         self.ground.kill();
     }
 }
@@ -151,17 +150,21 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
         Trouble::Full(_) | Trouble::Closed => "the store is closed".into(),
     })?;
     let (values, commands) = mpsc::unbounded_channel();
+    let (press, orders) = mpsc::unbounded_channel();
     let core = Arc::new(Core {
         link,
         stock,
         names,
         bounds,
         wall,
-        ack_wait: nats.ack_wait,
+        hold: Hold::new(nats.ack_wait),
         desk: Mutex::new(Desk::default()),
         posts: Mutex::new(HashMap::new()),
+        press,
         doubt: Doubt::new(),
         endings: Mutex::default(),
+        writing: AsyncMutex::default(),
+        many_ended: Notify::new(),
         cancelled: Mutex::default(),
         announced: Mutex::new(HashSet::new()),
         channels: Mutex::default(),
@@ -172,6 +175,7 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
     });
     core.measure().await.map_err(|trouble| format!("{trouble:?}"))?;
     tokio::spawn(values::tell(commands));
+    tokio::spawn(Arc::clone(&core).run_press(orders));
     tokio::spawn(Arc::clone(&core).watch_values());
     tokio::spawn(Arc::clone(&core).watch_channels());
     tokio::spawn(Arc::clone(&core).watch_cancelled());
@@ -185,7 +189,13 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
 
 impl Store for Cluster {
     fn put(&self, drafts: Vec<Draft>) -> Answer<'_, Vec<Kept>> {
-        self.go(move |core| core.put(drafts))
+        async move {
+            match self.core.put_plainly(&drafts).await {
+                Some(kept) => Ok(vec![kept]),
+                None => self.go(move |core| core.put(drafts)).await,
+            }
+        }
+        .boxed()
     }
 
     fn pull<'a>(&'a self, channel: &'a Channel, most: usize) -> Answer<'a, Vec<Lease>> {
@@ -203,7 +213,7 @@ impl Store for Cluster {
     }
 
     fn give_back(&self, token: Token) {
-        let sequence = self.core.desk.lock().out(token).map(|held| held.place.sequence);
+        let sequence = self.core.desk.lock().abandon(token);
         if let Some(sequence) = sequence {
             let core = Arc::clone(&self.core);
             self.ground
@@ -301,11 +311,7 @@ impl Store for Cluster {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         let close = self.go(|core| async move {
-            core.closed.store(true, SeqCst);
-            core.posts.lock().values().for_each(|post| post.arrived.notify_waiters());
-            // What is not written runs once more.
-            let _ = core.flush_endings().await;
-            core.give_all_back().await;
+            core.leave().await;
             Ok(())
         });
         close.map(drop).boxed()

@@ -7,6 +7,10 @@ use crate::broker::{Channel, Shard, SubmissionId};
 /// The token of messages that have no key.
 pub(super) const NO_KEY: &str = "-";
 
+/// What a channel is made of.
+const MOST_NAMES: usize = 3;
+const LONGEST_NAME: usize = 64;
+
 /// The names within one namespace.
 #[derive(Clone)]
 pub(super) struct Names(pub(super) Arc<str>);
@@ -112,8 +116,10 @@ pub(super) fn id(channel: &Channel, number: u64) -> SubmissionId {
 /// Takes an id apart; none if it is not one of ours.
 pub(super) fn parse(id: &SubmissionId) -> Option<(Channel, u64)> {
     let (number, channel) = id.as_str().split_once('.')?;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_channel = !channel.is_empty() && channel.chars().all(is_plain);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    // Anybody may ask for any id, and a server ends the connection for a subject that is too long.
+    let is_name = |name: &str| matches!(name.len(), 1..=LONGEST_NAME) && name.chars().all(is_plain);
+    let is_channel = channel.split('.').count() <= MOST_NAMES && channel.split('.').all(is_name);
     is_channel.then(|| Some((Channel::new(channel), number.parse().ok()?)))?
 }
 

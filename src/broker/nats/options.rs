@@ -63,7 +63,8 @@ impl Nats {
         self
     }
 
-    /// Sets after how long the events of a runtime that died are taken up by others; 30 seconds unless set.
+    /// Sets after how long the events of a runtime that died are taken up by others; 30 seconds unless set. For each
+    /// function and queue, the first runtime that serves it decides for all.
     pub fn ack_wait(mut self, time: Duration) -> Self {
         self.ack_wait = time;
         self

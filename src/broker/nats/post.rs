@@ -21,7 +21,9 @@ use crate::broker::nats::names::Lane;
 use crate::broker::nats::vet::Arrived;
 
 /// How many messages wait here at most for somebody who pulls, unless more are asked for at once.
-const MOST_READY: usize = 256;
+const MOST_READY: usize = 512;
+/// How many that have come are taken at a time.
+const TOGETHER: usize = 64;
 /// How long one request for messages stands.
 const STANDING: Duration = Duration::from_secs(10);
 /// How long a message waits here before it is left to others, and a request stands that nobody wants any more.
@@ -84,7 +86,7 @@ impl Post {
     pub(super) fn wait(&self, most: usize) -> Waiting<'_> {
         self.waiting.fetch_add(1, SeqCst);
         self.wanted.store(most, SeqCst);
-        self.target.fetch_max(most.min(4 * MOST_READY), SeqCst);
+        self.target.fetch_max(most.min(2 * MOST_READY), SeqCst);
         self.ask();
         Waiting(self)
     }
@@ -107,7 +109,12 @@ impl Post {
     }
 
     pub(super) fn push(&self, sequence: u64, handed: Handed) {
-        self.ready.lock().push_back((sequence, handed));
+        self.push_all([(sequence, handed)]);
+    }
+
+    /// Wakes who waits once for all, as a wake-up costs more than a message.
+    fn push_all(&self, ready: impl IntoIterator<Item = (u64, Handed)>) {
+        self.ready.lock().extend(ready);
         self.arrived.notify_waiters();
     }
 
@@ -129,14 +136,15 @@ impl Post {
         self.waiting.load(SeqCst) > 0 || self.pulled.lock().elapsed() < STALE
     }
 
-    /// Returns how many more messages may come.
+    /// Returns how many more messages may come: none until half are gone, as each request costs as much as many messages.
     fn appetite(&self) -> usize {
         let target = self.target.load(SeqCst);
         let is_flowing = target > self.wanted.load(SeqCst) && self.pulled.lock().elapsed() < FAST * 2;
         if self.waiting.load(SeqCst) == 0 && !is_flowing {
             return 0;
         }
-        target.saturating_sub(self.ready.lock().len())
+        let ready = self.ready.lock().len();
+        if ready > target / 2 { 0 } else { target - ready }
     }
 
     async fn hunger(&self) -> usize {
@@ -198,19 +206,27 @@ impl Core {
         }
     }
 
-    /// Makes the consumer of one lane, unless it is there.
+    /// Makes the consumer of one lane, unless it is there: that one is used as it is, as another ack wait would take from
+    /// runtimes what they hold.
     async fn consumer(&self, channel: &Channel, lane: Lane) -> Result<PullConsumer, String> {
+        let name = self.names.consumer(channel, lane);
+        if let Ok(known) = self.stock.work.get_consumer::<Config>(&name).await {
+            self.hold.heed(known.cached_info().config.ack_wait);
+            return Ok(known);
+        }
         let config = Config {
-            durable_name: Some(self.names.consumer(channel, lane)),
+            durable_name: Some(name),
             filter_subject: self.names.work(channel, lane, ">"),
             ack_policy: AckPolicy::Explicit,
-            ack_wait: self.ack_wait,
+            ack_wait: self.hold.ack_wait,
             max_deliver: -1,
             max_ack_pending: MOST_PENDING,
             max_waiting: 4096,
             ..Config::default()
         };
-        self.stock.work.create_consumer(config).await.map_err(whole)
+        let made = self.stock.work.create_consumer(config).await.map_err(whole)?;
+        self.hold.heed(made.cached_info().config.ack_wait);
+        Ok(made)
     }
 
     /// Has up to so many messages come, until they are not wanted any more.
@@ -222,7 +238,7 @@ impl Core {
     ) -> Result<(), String> {
         let began = Instant::now();
         let batch = consumer.batch().max_messages(most).expires(STANDING).messages();
-        let mut batch = batch.await.map_err(whole)?;
+        let mut batch = batch.await.map_err(whole)?.ready_chunks(TOGETHER);
         let mut look = interval(STALE / 2);
         let mut count = 0;
         let reconnected = self.link.reconnected();
@@ -230,18 +246,14 @@ impl Core {
         loop {
             tokio::select! {
                 biased;
-                message = batch.next() => match message {
-                    Some(Ok(message)) => {
-                        count += 1;
-                        self.arrive(post, lane, message);
-                        if count == most {
-                            post.grow(began.elapsed());
-                            return Ok(());
-                        }
+                messages = batch.next() => {
+                    let Some(messages) = messages else { return Ok(()) };
+                    count += self.arrive(post, lane, messages).map_err(|error| error.to_string())?;
+                    if count >= most {
+                        post.grow(began.elapsed());
+                        return Ok(());
                     }
-                    Some(Err(error)) => return Err(error.to_string()),
-                    None => return Ok(()),
-                },
+                }
                 () = &mut reconnected => return Err("the connection was lost".into()),
                 _ = look.tick() => {
                     if self.is_closed() || !post.is_wanted() {
@@ -252,15 +264,46 @@ impl Core {
         }
     }
 
-    fn arrive(self: &Arc<Self>, post: &Arc<Post>, lane: Lane, message: Message) {
-        let Some((arrived, reply)) = Arrived::read(message, &post.channel, lane) else { return };
-        if !self.desk.lock().take(&arrived.place, reply, self.link.connects()) {
-            return;
+    /// Takes what came; answers how many there were.
+    fn arrive<E>(
+        self: &Arc<Self>,
+        post: &Arc<Post>,
+        lane: Lane,
+        messages: Vec<Result<Message, E>>,
+    ) -> Result<usize, E> {
+        let (mut ready, mut count, mut failed) = (Vec::with_capacity(messages.len()), 0, None);
+        for message in messages {
+            match message {
+                Ok(message) => ready.extend(self.arrive_one(post, lane, message)),
+                Err(error) => failed = Some(error),
+            }
+            count += 1;
         }
-        if self.is_plain(&arrived) {
-            return self.make_ready(post, arrived, (0, bytes::Bytes::new()));
+        if !ready.is_empty() {
+            post.push_all(ready);
+        }
+        failed.map_or(Ok(count), Err)
+    }
+
+    /// Takes a message; answers it if there is nothing to be asked about it.
+    fn arrive_one(self: &Arc<Self>, post: &Arc<Post>, lane: Lane, message: Message) -> Option<(u64, Handed)> {
+        let (arrived, reply) = Arrived::read(message, &post.channel, lane)?;
+        let is_plain = self.is_plain(&arrived);
+        let sequence = arrived.place.sequence;
+        {
+            let mut desk = self.desk.lock();
+            if !desk.take(&arrived.place, reply, self.link.connects()) {
+                return None;
+            }
+            if is_plain {
+                desk.ready(sequence, 0);
+            }
+        }
+        if is_plain {
+            return Some((sequence, arrived.handed(0, bytes::Bytes::new())));
         }
         tokio::spawn(Arc::clone(self).look_at(Arc::clone(post), arrived));
+        None
     }
 
     pub(super) fn make_ready(&self, post: &Post, arrived: Arrived, (attempt, notes): (u32, bytes::Bytes)) {

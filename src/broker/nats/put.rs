@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::kv::{CreateErrorKind, Store as Bucket, UpdateErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use futures_util::future::join_all;
+use tokio::sync::oneshot;
 
 use crate::broker::nats::core::Core;
 use crate::broker::nats::link::{whole, whole_of};
 use crate::broker::nats::names::{self, Lane, NO_KEY};
+use crate::broker::nats::press::Order;
 use crate::broker::nats::records::{self, OnceKey};
 use crate::broker::nats::vet::{DUE, MESSAGE_ID, ONCE};
 use crate::broker::{Channel, Draft, Kept, MOST_BYTES, Once, Trouble};
@@ -24,6 +27,32 @@ const LATER: Duration = Duration::from_secs(2);
 const HEADERS: usize = 4096;
 
 impl Core {
+    /// Keeps one message if there is nothing to be asked about it; none if it is to be put by the longer way.
+    pub(super) async fn put_plainly(&self, drafts: &[Draft]) -> Option<Kept> {
+        let [draft @ Draft { once: None, .. }] = drafts else { return None };
+        let bytes = draft.payload.len() as i64;
+        let is_plain = !self.is_closed()
+            && self.link.is_connected()
+            && self.check_size(draft.payload.len()).is_ok()
+            && self.announced.lock().contains(&draft.channel)
+            && self.has_room(1, bytes);
+        if !is_plain {
+            return None;
+        }
+        self.reserve(1, bytes);
+        let (kept, number) = oneshot::channel();
+        let (subject, headers) = (self.subject(draft), self.due_header(draft));
+        let order = Order { subject, payload: draft.payload.clone(), headers, kept };
+        let number = match self.press.send(order) {
+            Ok(()) => number.await.ok(),
+            Err(_) => None,
+        };
+        if number.is_none() {
+            self.reserve(-1, -bytes);
+        }
+        number.map(|number| Kept { id: names::id(&draft.channel, number), known: false })
+    }
+
     /// Keeps messages: when some cannot be kept, those that were are taken back.
     pub(super) async fn put(self: Arc<Self>, drafts: Vec<Draft>) -> Result<Vec<Kept>, Trouble> {
         self.check_open()?;
@@ -67,7 +96,7 @@ impl Core {
     }
 
     async fn put_one(&self, draft: Draft, name: Option<String>) -> Result<Kept, Trouble> {
-        self.check_size(&draft)?;
+        self.check_size(draft.payload.len())?;
         self.announce(&draft.channel).await?;
         if let Some(once) = draft.once.clone() {
             return self.put_once(&draft, &once).await;
@@ -81,12 +110,17 @@ impl Core {
         Ok(Kept { id: names::id(&draft.channel, number), known: false })
     }
 
-    fn check_size(&self, draft: &Draft) -> Result<(), Trouble> {
-        let most = self.link.client.max_payload().saturating_sub(HEADERS).min(MOST_BYTES);
-        let size = draft.payload.len();
+    /// Returns how large a payload may be.
+    pub(super) fn most_payload(&self) -> usize {
+        self.link.client.max_payload().saturating_sub(HEADERS).min(MOST_BYTES)
+    }
+
+    /// Refuses what the servers would refuse again and again.
+    pub(super) fn check_size(&self, size: usize) -> Result<(), Trouble> {
+        let most = self.most_payload();
         if size > most {
             return Err(self.link.trouble(
-                "keep a message",
+                "keep it",
                 format!(
                     "it has {size} bytes of at most {most}; raise max_payload of the server to allow more"
                 ),
@@ -109,8 +143,17 @@ impl Core {
 
     fn message(&self, draft: &Draft) -> PublishMessage {
         let message = PublishMessage::build().payload(draft.payload.clone());
-        // Most have no headers at all, which cost a fifth of the rate.
-        if draft.due > self.now() { message.header(DUE, draft.due.0.to_string()) } else { message }
+        match self.due_header(draft) {
+            Some(headers) => message.headers(headers),
+            None => message,
+        }
+    }
+
+    /// Says when a message is due; most have no headers at all, which cost a fifth of the rate.
+    fn due_header(&self, draft: &Draft) -> Option<HeaderMap> {
+        let mut headers = (draft.due > self.now()).then(HeaderMap::new)?;
+        headers.insert(DUE, draft.due.0.to_string());
+        Some(headers)
     }
 
     /// Reserves a once key, puts the message, and notes it; whoever finds a key that is only reserved does the rest.
@@ -177,6 +220,7 @@ impl Core {
         key: &str,
         (revision, value): (Option<u64>, Bytes),
     ) -> Result<Option<u64>, Trouble> {
+        self.check_size(value.len())?;
         let swap = || {
             let value = value.clone();
             async move {
@@ -220,9 +264,13 @@ impl Core {
                 return Err(Trouble::Full(self.bounds));
             }
         }
+        self.reserve(events, bytes);
+        Ok(())
+    }
+
+    fn reserve(&self, events: i64, bytes: i64) {
         self.events.fetch_add(events, SeqCst);
         self.bytes.fetch_add(bytes, SeqCst);
-        Ok(())
     }
 
     fn has_room(&self, events: i64, bytes: i64) -> bool {

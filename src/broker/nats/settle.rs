@@ -1,6 +1,7 @@
 //! Ends leases.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
@@ -13,13 +14,11 @@ use crate::broker::nats::records::{self, Failed, Grave};
 use crate::broker::nats::vet::MESSAGE_ID;
 use crate::broker::{Draft, Token, Trouble, Verdict};
 
-/// Leaves room for headers in a message of the size that the server allows.
-const HEADERS: usize = 4096;
-
 impl Core {
     /// Ends a lease at once if nothing but its ending is to be written; gives back what is more than that.
     pub(super) fn settle_plainly(&self, token: Token, verdict: Verdict, then: &[Draft]) -> Option<Verdict> {
         let Verdict::Done { summary } = verdict else { return Some(verdict) };
+        let summary = self.fitting(summary);
         let mut desk = self.desk.lock();
         let held = desk.out(token)?;
         let is_plain =
@@ -29,7 +28,7 @@ impl Core {
         }
         if let Some(Held { place, .. }) = desk.end_lease(token) {
             let ending = Ending { number: place.number, sequence: place.sequence, summary };
-            self.endings.lock().push(ending);
+            self.note_ending(ending);
         }
         None
     }
@@ -40,11 +39,19 @@ impl Core {
         verdict: Verdict,
         then: Vec<Draft>,
     ) -> Result<(), Trouble> {
-        let Some(held) = self.desk.lock().end_lease(token) else { return Ok(()) };
+        let Some(held) = self.desk.lock().begin_ending(token) else { return Ok(()) };
         let sequence = held.place.sequence;
         let settled = self.conclude(held, verdict, then).await;
-        if settled.is_err() {
-            self.desk.lock().resume_lease(token, sequence);
+        let is_left = {
+            let mut desk = self.desk.lock();
+            let is_awaited = desk.is_awaited(token);
+            if settled.is_err() && is_awaited {
+                desk.resume_lease(token, sequence);
+            }
+            settled.is_err() && !is_awaited
+        };
+        if is_left {
+            self.put_off(sequence, Duration::ZERO).await;
         }
         settled
     }
@@ -61,6 +68,7 @@ impl Core {
         match verdict {
             Verdict::Done { summary } => self.finish(&held, summary).await,
             Verdict::Again { due, attempt, notes } => {
+                let notes = self.fitting(notes);
                 self.write_down(place, Failed { due: due.0, attempt, notes: notes.into(), at: None }).await?;
                 self.put_off(place.sequence, due.since(self.now())).await;
                 Ok(())
@@ -86,6 +94,7 @@ impl Core {
 
     async fn finish(self: &Arc<Self>, held: &Held, summary: Bytes) -> Result<(), Trouble> {
         let place = &held.place;
+        let summary = self.fitting(summary);
         let ending = Ending { number: place.number, sequence: place.sequence, summary };
         if place.is_keyed() {
             self.record_endings(&[ending]).await?;
@@ -94,7 +103,7 @@ impl Core {
             self.acknowledge(place.sequence).await;
         } else {
             self.clear(held).await?;
-            self.endings.lock().push(ending);
+            self.note_ending(ending);
         }
         Ok(())
     }
@@ -112,8 +121,7 @@ impl Core {
             notes: notes.to_vec(),
             payload: message.payload.to_vec(),
         };
-        let most = self.link.client.max_payload().saturating_sub(HEADERS);
-        if grave.notes.len() + grave.payload.len() > most {
+        if grave.notes.len() + grave.payload.len() > self.most_payload() {
             tracing::warn!(
                 number = place.number,
                 "the notes of a dead letter are dropped, as both are too large"

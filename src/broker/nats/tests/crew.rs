@@ -40,6 +40,11 @@ impl Crew {
         open(self.nats.clone(), Bounds::default(), self.wall.clone())
     }
 
+    /// Opens one that takes others for dead after some time.
+    pub(super) fn open_with(&self, ack_wait: Duration) -> Arc<Cluster> {
+        open(self.nats.clone().ack_wait(ack_wait), Bounds::default(), self.wall.clone())
+    }
+
     pub(super) fn draft(&self, text: &str) -> Draft {
         Draft {
             channel: Channel::new("f.crew"),

@@ -1,6 +1,7 @@
 //! Against a real server.
 
 mod crew;
+mod danger;
 mod once;
 mod rate;
 mod restarts;

@@ -4,10 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::message::PublishMessage;
+
 use crate::broker::Store;
 use crate::broker::conformance::done;
+use crate::broker::nats::names::{self, Lane, NO_KEY};
+use crate::broker::nats::records::OnceKey;
 use crate::broker::nats::tests::crew::{Crew, channel, run, text};
 use crate::broker::nats::tests::server::{End, Server};
+use crate::broker::nats::vet::{MESSAGE_ID, ONCE};
 
 #[test]
 fn a_once_key_holds_over_restarts_of_everything() {
@@ -29,6 +34,28 @@ fn a_once_key_holds_over_restarts_of_everything() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn a_second_message_that_a_server_kept_for_a_once_key_does_not_run() {
+    run(async {
+        let crew = Crew::of(Server::shared().url());
+        let store = crew.open();
+        store.put(vec![crew.once("k", "one")]).await.unwrap();
+        let (core, key) = (&store.core, names::hashed("k"));
+        let (known, revision) = core.record::<OnceKey>(&core.stock.once, &key).await.unwrap().unwrap();
+        // As a server does that forgot which ids were put.
+        let known = OnceKey { message: "once.forgotten".into(), ..known };
+        assert!(core.swap_record(&core.stock.once, &key, Some(revision), &known).await.unwrap());
+        let second = PublishMessage::build().payload("two".into());
+        let second = second.header(MESSAGE_ID, "once.forgotten").header(ONCE, key.as_str());
+        core.link.publish(&core.names.work(&channel(), Lane::Now, NO_KEY), second).await.unwrap();
+        let mut lease = store.pull(&channel(), 1).await.unwrap().remove(0);
+        assert_eq!(text(&lease), "one");
+        lease.settle(done(), Vec::new()).await.unwrap();
+        let pull = tokio::time::timeout(Duration::from_secs(1), store.pull(&channel(), 1)).await;
+        assert!(pull.is_err(), "{pull:?}");
     });
 }
 

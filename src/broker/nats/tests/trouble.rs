@@ -46,6 +46,20 @@ fn an_event_that_the_server_would_refuse_is_refused_at_once() {
 }
 
 #[test]
+fn what_the_server_does_not_keep_is_not_acknowledged() {
+    run(async {
+        let crew = Crew::of(Server::shared().url());
+        let store = crew.open();
+        store.put(vec![crew.draft("fits")]).await.unwrap();
+        let mut config = store.core.stock.work.get_info().await.unwrap().config;
+        config.max_messages = 1;
+        store.core.link.context.update_stream(config).await.unwrap();
+        let trouble = store.put(vec![crew.draft("too much")]).await.unwrap_err();
+        assert!(matches!(&trouble, Trouble::Failed(reason) if reason.contains("maximum")), "{trouble:?}");
+    });
+}
+
+#[test]
 fn a_put_while_the_server_is_away_is_an_error_in_time_or_kept_when_it_is_back() {
     run(async {
         let mut server = Server::new();

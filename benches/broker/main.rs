@@ -1,10 +1,11 @@
 //! What it costs to keep events in a folder: submissions beside a bare loop that appends and syncs, the way from
-//! submission to start, and a million that wait.
+//! submission to start, batches of a queue, and a million that wait.
 //!
-//! `cargo bench --bench broker` runs all; `-- submit`, `-- slow`, `-- latency`, `-- million` one of them.
+//! `cargo bench --bench broker` runs all; `-- submit`, `-- slow`, `-- latency`, `-- batch`, `-- million` one of them.
 
 #[path = "../kit/mod.rs"]
 mod kit;
+mod batch;
 mod latency;
 mod million;
 mod own;
@@ -26,6 +27,9 @@ fn main() {
     }
     if is_wanted("latency") {
         latency::run(effort);
+    }
+    if is_wanted("batch") {
+        batch::run(effort);
     }
     if is_wanted("million") {
         million::run(effort);

@@ -314,6 +314,7 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn remove<'a>(&'a self, key: &'a str) -> Answer<'a, ()>;
 
     /// Hears of each value whose key begins with the prefix, now and whenever one changes; none when it is removed.
+    /// Those that are there are told before this returns, if the store can be reached.
     fn on_value(&self, prefix: &str, listener: Listener<(String, Option<Bytes>)>);
 
     /// Makes safe what is not yet, and takes nothing more. Leases that are out are given back.

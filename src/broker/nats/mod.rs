@@ -51,7 +51,6 @@ use self::link::{Doubt, Link};
 use self::names::Names;
 pub use self::options::Nats;
 use self::stock::Stock;
-use self::values::Command;
 use crate::broker::{
     Answer, Bounds, Cancel, Channel, Depth, Draft, Item, Kept, Lease, Letter, Listener, Shard, State, Store,
     SubmissionId, Token, Trouble, Verdict, Versioned,
@@ -305,8 +304,11 @@ impl Store for Cluster {
     }
 
     fn on_value(&self, prefix: &str, listener: Listener<(String, Option<Bytes>)>) {
-        // Nobody is there only when the thread has ended, and then nothing changes any more.
-        let _ = self.core.values.send(Command::Listen(prefix.into(), listener));
+        let prefix = prefix.to_owned();
+        let listen = self.go(move |core| async move { core.listen(prefix, listener).await });
+        if let Err(trouble) = crate::block_on::block_on(listen) {
+            tracing::warn!(?trouble, "values are told late, as the server does not answer");
+        }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

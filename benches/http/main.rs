@@ -30,7 +30,9 @@ fn main() {
         ["serve", who, port] => serve(who, "hello", port),
         ["serve", who, guest, port] => serve(who, guest, port),
         ["serve", ..] => {
-            println!("usage: serve axum|fnhost|handler|bare|twin|tuned [hello|p3|spidermonkey] PORT")
+            println!(
+                "usage: serve axum|axum-serve|fnhost|warm|handler|bare|twin|tuned [hello|p3|spidermonkey] PORT"
+            )
         }
         _ => take_turns(Effort::from_args()),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fnhost::http::Gateway;
-use fnhost::{Context, Runtime};
+use fnhost::{Context, Event, Function, Runtime};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,10 +21,14 @@ use crate::{bare, floor};
 /// Who takes part.
 #[derive(Clone, Copy)]
 pub(crate) enum Who {
-    /// A bare route, without any sandbox.
+    /// A bare route, without any sandbox, on a thread for each core.
     Axum,
+    /// The same as axum itself serves it.
+    AxumServe,
     /// The gateway.
     Fnhost,
+    /// The gateway, with a sample event run at deployment.
+    Warm,
     /// The handler alone, without a gateway.
     Handler,
     /// The bare engine, in the task of the connection.
@@ -35,7 +39,8 @@ pub(crate) enum Who {
     Tuned,
 }
 
-const ALL: [Who; 6] = [Who::Axum, Who::Fnhost, Who::Handler, Who::Bare, Who::Twin, Who::Tuned];
+const ALL: [Who; 8] =
+    [Who::Axum, Who::AxumServe, Who::Fnhost, Who::Warm, Who::Handler, Who::Bare, Who::Twin, Who::Tuned];
 
 impl Who {
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -45,7 +50,9 @@ impl Who {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Axum => "axum",
+            Self::AxumServe => "axum-serve",
             Self::Fnhost => "fnhost",
+            Self::Warm => "warm",
             Self::Handler => "handler",
             Self::Bare => "bare",
             Self::Twin => "twin",
@@ -57,11 +64,10 @@ impl Who {
 /// Serves until the process ends.
 pub(crate) fn serve(who: Who, guest: &Guest, listener: TcpListener) {
     match who {
-        Who::Axum => floor::run(&listener, || {
-            let router = axum::Router::new().route("/", axum::routing::get(async || "Hello, world!\n"));
-            TowerToHyperService::new(router)
-        }),
-        Who::Fnhost => gateway(guest, listener),
+        Who::Axum => floor::run(&listener, || TowerToHyperService::new(router())),
+        Who::AxumServe => axum_serve(listener),
+        Who::Fnhost => gateway(guest, guest.function(), listener),
+        Who::Warm => gateway(guest, guest.function().warm_up(Event::new("sample")), listener),
         Who::Handler => handler(guest, &listener),
         Who::Bare => bare::run(&guest.code, &listener),
         Who::Twin => twin(&Twin::new(&guest.code, Pool::Plain), listener),
@@ -69,20 +75,33 @@ pub(crate) fn serve(who: Who, guest: &Guest, listener: TcpListener) {
     }
 }
 
-fn runtime(guest: &Guest) -> Runtime {
+fn router() -> axum::Router {
+    axum::Router::new().route("/", axum::routing::get(async || "Hello, world!\n"))
+}
+
+fn axum_serve(listener: TcpListener) {
+    listener.set_nonblocking(true).expect("a socket can be told");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        axum::serve(listener, router()).await.expect("it serves");
+    });
+}
+
+fn runtime(function: Function) -> Runtime {
     let runtime = Runtime::new().expect("a runtime");
-    runtime.block_on(runtime.deploy(guest.function())).expect("deployed");
+    runtime.block_on(runtime.deploy(function)).expect("deployed");
     runtime
 }
 
-fn gateway(guest: &Guest, listener: TcpListener) {
-    let runtime = runtime(guest);
+fn gateway(guest: &Guest, function: Function, listener: TcpListener) {
+    let runtime = runtime(function);
     let gateway = Gateway::builder(&runtime).route("GET /", guest.name).build().expect("one route");
     runtime.block_on(gateway.serve(listener, std::future::pending())).expect("it serves");
 }
 
 fn handler(guest: &Guest, listener: &TcpListener) {
-    let runtime = runtime(guest);
+    let runtime = runtime(guest.function());
     let handler = runtime.handler(guest.name).expect("deployed just now");
     floor::run(listener, || {
         let handler = Arc::new(handler.clone());

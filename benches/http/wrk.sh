@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compares the gateway with a bare axum route and with `wasmtime serve`, by its defaults and tuned, under wrk with 64
-# connections: they take turns, and what counts is the ratio within a round.
+# Compares the gateway with `wasmtime serve`, by its defaults and tuned, and with a bare axum route, on a thread for
+# each core and as axum itself serves it, under wrk with 64 connections: they take turns, and what counts is the ratio
+# within a round. `warm` is ours with a sample event that is run at deployment.
 #
 #     benches/http/wrk.sh [hello|p3|spidermonkey]...
 #
@@ -48,16 +49,19 @@ load() {
 }
 
 compare() {
-    local guest=$1 code=$2 names=(fnhost default tuned) name round line
+    local guest=$1 code=$2 names=(fnhost default tuned) others name round line
     running=() port=() next_port=${PORT:-9700}
     start fnhost "$bench" serve fnhost "$guest" ""
     serve_wasmtime default "$code"
     serve_wasmtime tuned "$code" -O pooling-allocator=y -O pooling-memory-keep-resident=1048576 \
         -O pooling-table-keep-resident=65536 -O pooling-pagemap-scan=y
-    if [ "$guest" = hello ]; then
-        start axum "$bench" serve axum ""
-        names+=(axum)
-    fi
+    case $guest in
+        hello) others=(axum axum-serve) ;;
+        spidermonkey) others=(warm) ;;
+        *) others=() ;;
+    esac
+    for name in "${others[@]}"; do start "$name" "$bench" serve "$name" "$guest" ""; done
+    names+=("${others[@]}")
     for name in "${names[@]}"; do load 1 "$name" >/dev/null; done
     for ((round = 0; round < rounds; round++)); do
         line=
@@ -76,7 +80,7 @@ compare() {
             for (i = 1; i <= many; i++) {
                 for (r = 1; r <= NR; r++) { rates[r] = rate[i, r]; ratios[r] = rate[1, r] / rate[i, r] }
                 sorted(rates, a, NR); sorted(ratios, b, NR)
-                printf "  %-8s %8.0f   %5.2f (%.2f .. %.2f)\n", name[i], a[middle], b[middle], b[1], b[NR]
+                printf "  %-10s %8.0f   %5.2f (%.2f .. %.2f)\n", name[i], a[middle], b[middle], b[1], b[NR]
             }
         }'
     kill "${running[@]}"

@@ -30,9 +30,19 @@
 //! [`Report`] of what it cost. What went wrong is an [`Error`], whose kind says what to do next. A [`Context`]
 //! carries what is known of one invocation: tenant, deadline, trace, attributes.
 //!
+//! What else there is:
+//!
+//! - [`Handler::submit`] hands over an event that nobody waits for; it is delivered at least once.
+//! - A [`Broker`] keeps such events: in memory, in a folder, or on NATS servers for many machines.
+//! - A [`Queue`] holds events until a function takes them, in batches.
+//! - A [`Topic`] keeps an event once for each subscription that wants it.
+//! - An [`EventStream`] keeps events in order by key, for a time, whether they are read or not.
+//! - A [`Trigger`] brings a queue, a topic, a stream or the ticks of a schedule to a function.
+//! - An [`http::Gateway`](crate::http::Gateway) puts functions behind routes.
+//!
 //! Code speaks one of four contracts, found out from the code itself: a typed component (`fnhost:function`), a
-//! standard HTTP handler (`wasi:http`), a command with stdin and stdout, or a core module with bytes in and bytes out. The guide `docs/contracts.md`
-//! in the repository says exactly how.
+//! standard HTTP handler (`wasi:http`), a command with stdin and stdout, or a core module with bytes in and bytes out. The guide
+//! `docs/contracts.md` in the repository says exactly how, and its other guides tell of the rest.
 //!
 //! # The house
 //!

@@ -108,6 +108,23 @@ async fn until(face: &Face, at: Moment) {
 
 /// A time of day that stands still until it is moved: for tests of what happens hours from now.
 ///
+/// Delivery goes on by itself, on threads of its own. So before a test moves the clock, it waits until all that is due
+/// now is settled: until the moment that is waited for is the one that it expects, such as the next tick or the end of
+/// a pause.
+///
+/// ```no_run
+/// # use std::time::{Duration, SystemTime};
+/// # use fnhost::testing::ManualClock;
+/// # let clock = ManualClock::at(SystemTime::UNIX_EPOCH);
+/// let tick = clock.now() + Duration::from_secs(3600);
+/// while clock.next_wait() != Some(tick) {
+///     std::thread::yield_now();
+/// }
+/// clock.advance(Duration::from_secs(3600));
+/// ```
+///
+/// The example `nightly` does so, with a limit on the waiting.
+///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use fnhost::testing::ManualClock;
@@ -151,7 +168,7 @@ impl ManualClock {
         due.into_values().for_each(Waker::wake);
     }
 
-    /// Returns the next moment that somebody waits for.
+    /// Returns the next moment that somebody waits for; none if nobody waits.
     pub fn next_wait(&self) -> Option<SystemTime> {
         let hand = self.0.lock();
         hand.waiting.keys().next().map(|(at, _)| Moment(*at).time())

@@ -51,8 +51,9 @@ impl Broker {
 
     /// Keeps events in a folder of this machine: what was submitted is on disk, and there again after a crash.
     ///
-    /// The folder is made if it is not there, for this user alone. It belongs to one runtime at a time: while one has it, any
-    /// other, in this process or another, gets an error. Submissions that come together are made safe together.
+    /// The folder is made if it is not there, with mode 700; one that belongs to another user, or that others may
+    /// reach, is refused. It belongs to one runtime at a time: while one has it, any other, in this process or
+    /// another, gets an error. Submissions that come together are made safe together.
     ///
     /// ```
     /// use fnhost::{Broker, Runtime};

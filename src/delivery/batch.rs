@@ -26,8 +26,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// [`Event::batch`].
 ///
 /// It answers nothing, or `{"batchItemFailures": [{"itemIdentifier": "<id>"}]}` with the ids of the events that
-/// failed; those come again, the others are done. Any other answer means that all have failed, unless
-/// [`all_or_none`](Self::all_or_none) is set.
+/// failed; those come again, the others are done. Any other answer, `{"ok": true}` too, means that all have failed,
+/// unless [`all_or_none`](Self::all_or_none) is set.
 ///
 /// ```
 /// use std::time::Duration;

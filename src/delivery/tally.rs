@@ -6,7 +6,7 @@ use crate::broker::Verdict;
 use crate::delivery::Delivery;
 
 /// What delivery does, and has done since the runtime was made; see
-/// [`Runtime::delivery_stats`](crate::Runtime::delivery_stats).
+/// [`Runtime::delivery_stats`](crate::Runtime::delivery_stats). Of streams only `delivering` and `threads` tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeliveryStats {

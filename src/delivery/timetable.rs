@@ -25,7 +25,8 @@ const WINDOW: Duration = Duration::from_secs(48 * 3600);
 /// How far ahead the others may have come; less than the window, as what they submitted must not be submitted again.
 const AHEAD: i64 = 24 * 3_600_000;
 
-/// What becomes of ticks at which no runtime was there.
+/// What becomes of ticks at which no runtime was there, the machine slept, or over which its clock was set: those that
+/// are more than a minute late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missed {

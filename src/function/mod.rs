@@ -125,7 +125,9 @@ impl Function {
 
     /// Takes a handler in Rust, for tests and trusted glue; it is no sandbox.
     ///
-    /// A deadline drops its future at an await; code that blocks, blocks its thread.
+    /// A deadline drops its future at an await; code that blocks, blocks its thread. What it needs of the runtime it
+    /// holds as a [`Handler`](crate::Handler), [`Queue`](crate::Queue) or [`Topic`](crate::Topic): a
+    /// [`Runtime`](crate::Runtime) in it would keep itself alive.
     ///
     /// ```
     /// use fnhost::{Context, Event, Function, Response};
@@ -321,8 +323,9 @@ impl Function {
 
     /// Grants a function of the host under a name: bytes in, bytes out.
     ///
-    /// It runs under the event's deadline, at which its future is dropped, and under the host's own async
-    /// runtime. The last one of a name holds. A command cannot call it.
+    /// It runs under the event's deadline, at which its future is dropped, and under the host's own async runtime. The
+    /// last one of a name holds. A command cannot call it. As in [`native`](Self::native), it holds a `Handler`,
+    /// `Queue` or `Topic` and no `Runtime`.
     ///
     /// ```
     /// use fnhost::{Bytes, Context, Function};

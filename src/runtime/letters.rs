@@ -25,7 +25,9 @@ pub struct DeadLetter {
     pub id: SubmissionId,
     /// The event as it came; none if it cannot be read.
     pub event: Option<Event>,
-    /// The target as it was written; where it waited if nobody wrote one.
+    /// The function it was submitted to, as that was written (`resize`, `resize:3`); `q.NAME` if it was published to a
+    /// queue, `t.TOPIC.SUBSCRIPTION` if to a topic; for a webhook the URL. Of what cannot be read, the channel:
+    /// `f.NAME` for a function, `w.NAME` for its webhooks.
     pub target: String,
     /// Whose event it was.
     pub tenant: Option<String>,
@@ -40,6 +42,9 @@ pub struct DeadLetter {
 }
 
 /// The dead letters of a runtime's broker; see [`Runtime::dead_letters`].
+///
+/// They are of everything unless one of `of_function`, `of_queue`, `of_subscription` and `of_webhook` is called, of
+/// which the last one counts.
 ///
 /// ```
 /// # use fnhost::Runtime;
@@ -68,7 +73,7 @@ impl Runtime {
 }
 
 impl DeadLetters {
-    /// Keeps to those that were submitted to one function.
+    /// Keeps to those that were submitted to one function; what a queue or topic brought to it is of that one.
     #[must_use]
     pub fn of_function(mut self, name: &str) -> Self {
         self.channel = Some(channel_of(name));

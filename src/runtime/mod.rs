@@ -46,6 +46,10 @@ use crate::registry::Target;
 /// When the last clone is gone, or after [`shutdown`](Self::shutdown), handlers answer
 /// [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown) and what still runs is cancelled.
 ///
+/// A clone within a deployed function (a native handler, a granted function) counts too: such a runtime lives until
+/// [`shutdown`](Self::shutdown), or [`remove`](Self::remove) of that function. Let them hold a [`Handler`], [`Queue`]
+/// or [`Topic`] instead: those end with the runtime.
+///
 /// ```
 /// use fnhost::{Context, Event, Function, Response, Runtime};
 ///
@@ -199,6 +203,9 @@ impl Runtime {
     }
 
     /// Takes no more events, lets those that are there end, and cuts off what is left when the grace is over.
+    ///
+    /// A broker that has trouble is waited for up to 5 seconds more, to keep what became of events, and one on NATS 5
+    /// seconds more, to give back the others.
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
         self.core().shutdown(grace).await
     }

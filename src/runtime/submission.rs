@@ -51,7 +51,7 @@ pub enum Submission {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancellation {
-    /// It will not run, and not again.
+    /// It will not run, and not again; also when it was cancelled before.
     Cancelled,
     /// It is running right now, and goes on.
     Running,

@@ -67,11 +67,15 @@ impl Submit {
 
     /// Names it, so that a second event of the same name and tenant to the same function is the first one, for 24 hours;
     /// none unless set. At most 256 bytes.
+    ///
+    /// The key holds whatever became of the first event: it may be done, dead, purged or cancelled, and the second is
+    /// not run. Where [`Accepted::is_known`] is true, [`Runtime::submission`](crate::Runtime::submission) tells; to
+    /// have it run again, use [`DeadLetters::send_again`](crate::DeadLetters::send_again) or another key.
     pub fn idempotency_key(self, key: impl Into<String>) -> Self {
         self.idempotency_key_for(key, WINDOW)
     }
 
-    /// Names it for a time of your choice.
+    /// Names it for a time of your choice; see [`idempotency_key`](Self::idempotency_key).
     pub fn idempotency_key_for(mut self, key: impl Into<String>, window: Duration) -> Self {
         self.once = Some((key.into(), window));
         self
@@ -164,7 +168,8 @@ impl Accepted {
         &self.id
     }
 
-    /// Tells whether an event of the same idempotency key was there before, and this is that one.
+    /// Tells whether an event of the same idempotency key was there before, and this is that one, whatever became of
+    /// it.
     pub fn is_known(&self) -> bool {
         self.known
     }
@@ -180,7 +185,10 @@ impl Handler {
     /// Keeps an event, to be delivered as soon as possible, and returns when it is kept.
     ///
     /// What it was answered is not told; [`Runtime::submission`](crate::Runtime::submission) tells what became of it.
-    /// It is delivered at least once, and tried again as [`Function::retry`](crate::Function::retry) says.
+    /// It is delivered at least once, and tried again as [`Function::retry`](crate::Function::retry) says. What many
+    /// tasks submit at the same time is kept together, so await many at once rather than one after the other. A
+    /// process that has not deployed the function has no handler of it; it may publish to a [`Queue`](crate::Queue) or
+    /// [`Topic`](crate::Topic).
     ///
     /// ```
     /// use fnhost::{Context, Event, Function, Response, Runtime};

@@ -85,7 +85,7 @@ impl ScheduleTrigger {
         self
     }
 
-    /// Sets what becomes of ticks at which no runtime was there; they are skipped unless set.
+    /// Sets what becomes of ticks at which no runtime was there, or the machine slept; they are skipped unless set.
     pub fn missed(mut self, missed: Missed) -> Self {
         self.missed = missed;
         self

@@ -70,7 +70,11 @@ impl Nats {
         self
     }
 
-    /// Sets how long building a runtime waits for the servers; 5 seconds unless set.
+    /// Sets how long connecting may take, when a runtime is built and again later; 5 seconds unless set.
+    ///
+    /// It bounds nothing else. A submission waits some 10 to 15 seconds for servers that are away before it is an
+    /// error, and a shutdown up to 10 seconds more than its grace: 5 for endings to be kept, and 5 to give back what
+    /// is held.
     pub fn connect_within(mut self, time: Duration) -> Self {
         self.connect_within = time;
         self

@@ -37,6 +37,11 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// what `Retry-After` says (an hour at most) if that is later; after anything else, redirects too, it is given up. What
 /// is given up is a dead letter of [`DeadLetters::of_webhook`](crate::DeadLetters::of_webhook).
 ///
+/// To verify it, a receiver computes the HMAC-SHA-256 of `id.timestamp.body` (those two headers, full stops, and the
+/// body byte for byte) with the secret's bytes, and writes it in base64 behind `v1,`. That must be one of those that
+/// stand in `webhook-signature`, separated by spaces, and the timestamp, in seconds since the Unix epoch, must be a
+/// recent one.
+///
 /// It reaches https at public addresses only, unless more is allowed; the address is judged when it is connected to.
 /// The message that waits names function and URL, and never the secret: that comes from the function as it is deployed
 /// when the message is posted. Messages wait while the function is not deployed; a URL that it no longer has is given up.

@@ -38,7 +38,7 @@
 //! - A [`Topic`] keeps an event once for each subscription that wants it.
 //! - An [`EventStream`] keeps events in order by key, for a time, whether they are read or not.
 //! - A [`Trigger`] brings a queue, a topic, a stream or the ticks of a schedule to a function.
-//! - An [`http::Gateway`](crate::http::Gateway) puts functions behind routes.
+//! - An [`http::Gateway`] puts functions behind routes.
 //!
 //! Code speaks one of four contracts, found out from the code itself: a typed component (`fnhost:function`), a
 //! standard HTTP handler (`wasi:http`), a command with stdin and stdout, or a core module with bytes in and bytes out. The guide

@@ -34,7 +34,7 @@ pub(crate) use self::memory::Memory;
 pub(crate) use self::memory::Values;
 #[cfg(feature = "nats")]
 pub use self::nats::Nats;
-use crate::error::{Error, ErrorKind, ThrottleReason};
+use crate::error::{Error, ErrorKind, Payload, ThrottleReason};
 use crate::wall::Moment;
 
 /// How large a message may be: payload, notes, and key together.
@@ -210,6 +210,11 @@ impl Default for Bounds {
 pub(crate) enum Trouble {
     /// As much is kept as may be.
     Full(Bounds),
+    /// A message, or what stands with it, is larger than the store takes, now and later.
+    TooLarge {
+        limit: usize,
+        size: usize,
+    },
     /// The disk, the server or the network refuses.
     Failed(String),
     Closed,
@@ -221,6 +226,11 @@ impl From<Trouble> for Error {
             Trouble::Full(Bounds { events, bytes, .. }) => ErrorKind::Throttled {
                 reason: ThrottleReason::BrokerFull { events, bytes },
                 retry_after: Duration::from_secs(1),
+            },
+            Trouble::TooLarge { limit, size } => ErrorKind::PayloadTooLarge {
+                what: Payload::Published,
+                limit: limit as u64,
+                size: size as u64,
             },
             Trouble::Failed(reason) => ErrorKind::Broker { reason },
             Trouble::Closed => ErrorKind::ShuttingDown,

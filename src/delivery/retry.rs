@@ -11,6 +11,8 @@ use crate::wall::Moment;
 
 /// What a handler answers in place of a failure, if it answers in the way of HTTP.
 const STATUS: &str = "http.status";
+/// Between attempts unless set.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 /// Between attempts that did not come as far as to the handler.
 const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
@@ -32,8 +34,8 @@ const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 #[must_use = "a policy does nothing until a function or a trigger has it"]
 pub struct Retry {
     attempts: u32,
-    min: Duration,
-    max: Duration,
+    /// The bounds of the pause, if they are set.
+    pauses: Option<(Duration, Duration)>,
     max_age: Duration,
 }
 
@@ -46,12 +48,7 @@ impl Default for Retry {
 impl Retry {
     /// Makes the usual policy: 3 attempts, pauses from 1 second to 5 minutes, 6 hours.
     pub fn new() -> Self {
-        Self {
-            attempts: 3,
-            min: Duration::from_secs(1),
-            max: Duration::from_secs(300),
-            max_age: Duration::from_secs(6 * 3600),
-        }
+        Self { attempts: 3, pauses: None, max_age: Duration::from_secs(6 * 3600) }
     }
 
     /// Makes a policy of a single attempt.
@@ -70,8 +67,23 @@ impl Retry {
     /// Before attempt `n + 1` it is a random time between the first bound and that bound doubled `n` times, but
     /// never beyond the second.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
-        (self.min, self.max) = (min, max);
+        self.pauses = Some((min, max));
         self
+    }
+
+    /// Sets the bounds of the pause unless they are set.
+    pub(crate) fn or_backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.pauses.get_or_insert((min, max));
+        self
+    }
+
+    /// Tells whether the bounds of the pause are set.
+    pub(crate) fn has_backoff(&self) -> bool {
+        self.pauses.is_some()
+    }
+
+    fn pauses(&self) -> (Duration, Duration) {
+        self.pauses.unwrap_or(PAUSES)
     }
 
     /// Sets how old an event may be when an attempt begins; 6 hours unless set. One that was put off ages from when it
@@ -85,11 +97,9 @@ impl Retry {
         if self.attempts == 0 {
             return Err("attempts is 0; give at least 1".into());
         }
-        if self.min > self.max {
-            return Err(format!(
-                "backoff from {:?} to {:?} is empty; give the smaller bound first",
-                self.min, self.max
-            ));
+        let (min, max) = self.pauses();
+        if min > max {
+            return Err(format!("backoff from {min:?} to {max:?} is empty; give the smaller bound first"));
         }
         if self.max_age.is_zero() {
             return Err("max_age is 0; give some time".into());
@@ -104,7 +114,7 @@ impl Retry {
 
     /// Returns the pause after so many failures; `random` is any number, each as likely as the other.
     pub(crate) fn pause_after(&self, failures: u32, random: u64) -> Duration {
-        pause((self.min, self.max), failures, random)
+        pause(self.pauses(), failures, random)
     }
 
     /// Decides what becomes of an event that was tried; `random` is any number, each as likely as the other.

@@ -3,7 +3,7 @@
 //! How large a message may be is the store's matter, and what a function answers the function's. An ending that could not
 //! be kept with what follows from it would hold its message, and its place among the deliveries, for ever.
 
-use crate::broker::Draft;
+use crate::broker::{Draft, Trouble};
 
 /// What is smaller than this fits wherever an event did.
 const LARGE: usize = 64 << 10;
@@ -37,6 +37,14 @@ impl Sequel {
         }
     }
 
+    /// Counts one more refusal; what is too large is cut the next time.
+    pub(super) fn count(refusals: u32, trouble: &Trouble) -> u32 {
+        match trouble {
+            Trouble::TooLarge { .. } => refusals.max(WHOLE - 1) + 1,
+            _ => refusals + 1,
+        }
+    }
+
     /// Tells whether it is cut after so many refusals: then it is tried at once, so that trouble that has just ended
     /// cuts nothing.
     pub(super) fn is_cut_after(&self, refusals: u32) -> bool {
@@ -61,6 +69,16 @@ mod tests {
         let sizes = |refusals| sequel.after(refusals).last().unwrap().payload.len();
         assert_eq!((0..3).map(sizes).collect::<Vec<_>>(), [LARGE + 1; 3]);
         assert_eq!((3..7).map(sizes).collect::<Vec<_>>(), [1, LARGE + 1, 1, LARGE + 1]);
+    }
+
+    #[test]
+    fn what_is_too_large_is_cut_at_once() {
+        let sequel = Sequel::new(vec![draft(LARGE + 1)], || vec![draft(1)]);
+        let too_large = Trouble::TooLarge { limit: 1, size: 2 };
+        assert_eq!(sequel.after(Sequel::count(0, &too_large))[0].payload.len(), 1);
+        assert_eq!(sequel.after(Sequel::count(WHOLE + 1, &too_large))[0].payload.len(), 1);
+        let other = Trouble::Failed("away".into());
+        assert_eq!(sequel.after(Sequel::count(0, &other))[0].payload.len(), LARGE + 1);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use crate::error::Error;
 use crate::escape::Escaped;
 
 /// A handler's own failure: what kind, why, and whether trying again may help.
 ///
-/// Every standard error becomes one with `?`; its kind is then `error`, and it is retryable, as nothing is known of it. What
-/// would fail again each time should say so: a submitted event is tried again after what is retryable, and given up at
-/// once after what is not.
+/// Every standard error becomes one with `?`; its kind is then `error`, and it is retryable, as nothing is known of it; an
+/// [`Error`](crate::Error) of this crate stays what it was. What would fail again each time should say so: a submitted
+/// event is tried again after what is retryable, and given up at once after what is not.
 ///
 /// ```
 /// use fnhost::Failure;
@@ -71,8 +72,24 @@ impl fmt::Display for Failure {
 }
 
 // `Failure` itself is no `std::error::Error`, so that this conversion can exist and `?` works in handlers.
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new("error", error.to_string()).with_retryable(true)
+        let known = (&error as &dyn std::any::Any).downcast_ref::<Error>();
+        let retryable = known.is_none_or(Error::is_retryable);
+        Self::new("error", error.to_string()).with_retryable(retryable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn an_error_of_this_crate_stays_what_it_was() {
+        let invalid = Error::from(ErrorKind::InvalidBody { reason: "no JSON".into() });
+        assert!(!Failure::from(invalid).is_retryable());
+        let away = Error::from(ErrorKind::Broker { reason: "the server is away".into() });
+        assert!(Failure::from(away).is_retryable());
     }
 }

@@ -329,7 +329,7 @@ pub enum Payload {
     Response,
     /// What a guest handed to the host in one call.
     HostCall,
-    /// The body of an event that is published to a queue, a topic or a stream.
+    /// An event that is submitted or published, as the broker keeps it.
     Published,
 }
 
@@ -340,7 +340,9 @@ impl Payload {
             Self::Event => "raise `max_event`",
             Self::Response => "raise `max_response`",
             Self::HostCall => "raise `max_host_call`",
-            Self::Published => "keep the body elsewhere and publish where it is",
+            Self::Published => {
+                "keep the body elsewhere and publish where it is, or raise `max_payload` of a NATS server"
+            }
         }
     }
 }

@@ -129,6 +129,10 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A `main` that ends with an error prints it so: a person is to read it.
+        if !f.alternate() {
+            return write!(f, "{} ({})", self.0.kind, self.0.kind.name());
+        }
         f.debug_struct("Error").field("kind", &self.0.kind).field("report", &self.0.report).finish()
     }
 }

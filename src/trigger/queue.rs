@@ -17,14 +17,14 @@ pub struct QueueTrigger {
     queue: String,
     target: Option<String>,
     batch: Option<Batch>,
+    visibility: Option<Duration>,
     policy: Policy,
 }
 
 impl QueueTrigger {
     pub(super) fn new(queue: String) -> Self {
-        let retry = Retry::new().backoff(VISIBILITY, VISIBILITY);
-        let policy = Policy { retry, concurrency: 10, ..Policy::default() };
-        Self { queue, target: None, batch: Some(Batch::default()), policy }
+        let policy = Policy { concurrency: 10, ..Policy::default() };
+        Self { queue, target: None, batch: Some(Batch::default()), visibility: None, policy }
     }
 
     /// Sets the function, or one version of it; it must be set.
@@ -45,14 +45,15 @@ impl QueueTrigger {
         self
     }
 
-    /// Sets after what time an event that failed comes again; 30 seconds unless set.
+    /// Sets after what time an event that failed comes again; 30 seconds unless set. Pauses that grow are set by
+    /// [`Retry::backoff`] in its place.
     pub fn visibility(mut self, time: Duration) -> Self {
-        self.policy.retry = self.policy.retry.backoff(time, time);
+        self.visibility = Some(time);
         self
     }
 
-    /// Sets how often an event is tried, with which pauses, and how old it may become; 3 times, with the time of
-    /// `visibility` between, and 6 hours unless set.
+    /// Sets how often an event is tried and how old it may become, 3 times and 6 hours unless set, and, where the policy
+    /// has a [`backoff`](Retry::backoff), with which pauses in place of the time of `visibility`.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.policy.retry = retry;
         self
@@ -70,10 +71,17 @@ impl QueueTrigger {
         self
     }
 
-    pub(super) fn plan(self) -> Result<Feed, String> {
+    pub(super) fn plan(mut self) -> Result<Feed, String> {
         let queue = Name::parse("queue", &self.queue)?;
-        let (target, function) = target(self.target)?;
+        let (target, function) = target(self.target.take())?;
         self.batch.as_ref().map_or(Ok(()), Batch::check)?;
+        if self.visibility.is_some() && self.policy.retry.has_backoff() {
+            return Err(
+                "visibility and the backoff of retry both say when an event comes again; set one".into()
+            );
+        }
+        let pause = self.visibility.unwrap_or(VISIBILITY);
+        self.policy.retry = self.policy.retry.or_backoff(pause, pause);
         self.policy.check_feed()?;
         Ok(Feed {
             channel: queue_channel(queue.as_str()),
@@ -89,5 +97,34 @@ impl QueueTrigger {
 impl From<QueueTrigger> for Trigger {
     fn from(trigger: QueueTrigger) -> Self {
         Self(Kind::Queue(trigger))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn pause(trigger: QueueTrigger) -> Result<Duration, String> {
+        trigger.to("a").plan().map(|feed| feed.policy.retry.pause_after(1, 0))
+    }
+
+    #[test]
+    fn visibility_holds_whatever_else_is_said_of_retries() {
+        let trigger = || QueueTrigger::new("orders".into());
+        let often = Retry::new().attempts(5);
+        assert_eq!(pause(trigger()), Ok(VISIBILITY));
+        assert_eq!(pause(trigger().retry(often)), Ok(VISIBILITY));
+        assert_eq!(pause(trigger().visibility(MINUTE).retry(often)), Ok(MINUTE));
+        assert_eq!(pause(trigger().retry(often).visibility(MINUTE)), Ok(MINUTE));
+        assert_eq!(pause(trigger().retry(often.backoff(MINUTE, MINUTE))), Ok(MINUTE));
+    }
+
+    #[test]
+    fn two_pauses_are_refused() {
+        let both = QueueTrigger::new("orders".into()).visibility(MINUTE);
+        let refused = pause(both.retry(Retry::new().backoff(MINUTE, MINUTE))).unwrap_err();
+        assert!(refused.contains("set one"), "{refused}");
     }
 }

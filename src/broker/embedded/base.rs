@@ -79,11 +79,11 @@ impl Base {
         match error {
             DatabaseError::DatabaseAlreadyOpen => folder::in_use(path),
             DatabaseError::UpgradeRequired(version) => format!(
-                "broker file {path:?} has format {version}, which this version does not read; use the version that \
+                "file {path:?} has format {version}, which this version does not read; use the version that \
                  wrote it, or another folder"
             ),
             _ => format!(
-                "broker file {path:?} cannot be opened: {error}; make room on its disk, or move the file away if \
+                "file {path:?} cannot be opened: {error}; make room on its disk, or move the file away if \
                  it is damaged"
             ),
         }
@@ -95,7 +95,7 @@ impl Base {
             Some(CURRENT) => return Ok(()),
             Some(other) => {
                 return Err(format!(
-                    "broker file {:?} has tables of version {other}, this version reads {CURRENT}; use the version \
+                    "file {:?} has tables of version {other}, this version reads {CURRENT}; use the version \
                      that wrote it, or another folder",
                     self.path
                 ));
@@ -107,7 +107,7 @@ impl Base {
     }
 
     fn says(&self, error: &redb::Error) -> String {
-        format!("broker file {:?}: {error}; make room on its disk, or check the disk", self.path)
+        format!("file {:?}: {error}; make room on its disk, or check the disk", self.path)
     }
 
     /// Reads what was committed last; while the file is opened again, nobody waits for that.

@@ -22,7 +22,7 @@ pub(super) fn hold(folder: &Path) -> Result<Option<File>, String> {
 /// Says that somebody else has a file.
 pub(super) fn in_use(path: &Path) -> String {
     format!(
-        "broker file {path:?} is in use by another runtime or process; end that one, or give each a folder of its own"
+        "file {path:?} is in use by another runtime or process; end that one, or give each a folder of its own"
     )
 }
 
@@ -31,12 +31,12 @@ pub(super) fn open(folder: &Path) -> Result<File, String> {
     prepare(folder)?;
     let path = file_in(folder);
     let refused = |error: io::Error| {
-        format!("broker file {path:?} cannot be opened: {error}; give a folder that this user may write to")
+        format!("file {path:?} cannot be opened: {error}; give a folder that this user may write to")
     };
     let file = options().open(&path).map_err(refused)?;
     if !is_ours(&file).map_err(refused)? {
         return Err(format!(
-            "broker file {path:?} may be reached by others than this user; give it mode 600, or another folder"
+            "file {path:?} may be reached by others than this user; give it mode 600, or another folder"
         ));
     }
     // The name must be as safe as what stands under it.
@@ -45,8 +45,7 @@ pub(super) fn open(folder: &Path) -> Result<File, String> {
 }
 
 fn prepare(folder: &Path) -> Result<(), String> {
-    let cannot =
-        |error: io::Error| format!("broker folder {folder:?} cannot be made: {error}; correct the path");
+    let cannot = |error: io::Error| format!("folder {folder:?} cannot be made: {error}; correct the path");
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(cannot)?;
     }
@@ -68,21 +67,21 @@ fn make(folder: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn check(folder: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
-    let cannot = |error| format!("broker folder {folder:?} cannot be opened: {error}; give a folder");
+    let cannot = |error| format!("folder {folder:?} cannot be opened: {error}; give a folder");
     let known = std::fs::metadata(folder).map_err(cannot)?;
     if !known.is_dir() {
-        return Err(format!("broker folder {folder:?} is no folder; give one"));
+        return Err(format!("folder {folder:?} is no folder; give one"));
     }
     let (owner, user) = (known.uid(), rustix::process::geteuid().as_raw());
     if owner != user {
         return Err(format!(
-            "broker folder {folder:?} belongs to user {owner}, this process runs as {user}; give a folder of its own"
+            "folder {folder:?} belongs to user {owner}, this process runs as {user}; give a folder of its own"
         ));
     }
     let mode = known.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(format!(
-            "broker folder {folder:?} has mode {mode:03o}, so others may reach the events in it; give a folder of \
+            "folder {folder:?} has mode {mode:03o}, so others may reach the events in it; give a folder of \
              its own, with mode 700"
         ));
     }

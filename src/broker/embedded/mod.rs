@@ -71,7 +71,7 @@ impl Embedded {
             let _held = &held;
             let file = folder::open(&path)?;
             let backend = FileBackend::new(file).map_err(|error| {
-                format!("broker file {:?} cannot be used: {error}; check its disk", folder::file_in(&path))
+                format!("file {:?} cannot be used: {error}; check its disk", folder::file_in(&path))
             })?;
             Ok(Box::new(backend))
         });

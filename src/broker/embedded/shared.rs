@@ -48,7 +48,7 @@ impl Shared {
         });
         let (ledger, known) = loaded.map_err(|trouble| match trouble {
             Trouble::Failed(reason) => reason,
-            Trouble::Full(_) | Trouble::Closed => "the broker is closed".into(),
+            Trouble::Full(_) | Trouble::TooLarge { .. } | Trouble::Closed => "the broker is closed".into(),
         })?;
         known.into_iter().for_each(|(key, value)| values.note(key, Some(value)));
         board.horizon = ledger.next;
@@ -284,8 +284,6 @@ fn check(drafts: &[Draft]) -> Result<(), Trouble> {
     let size = |draft: &Draft| draft.payload.len() + draft.key.as_ref().map_or(0, |key| key.len());
     match drafts.iter().map(size).find(|size| *size > MOST_BYTES) {
         None => Ok(()),
-        Some(size) => Err(Trouble::Failed(format!(
-            "a message of {size} bytes is larger than the {MOST_BYTES} that may be kept; send less, or a reference"
-        ))),
+        Some(size) => Err(Trouble::TooLarge { limit: MOST_BYTES, size }),
     }
 }

@@ -146,7 +146,7 @@ async fn start(nats: &Nats, bounds: Bounds, wall: Wall) -> Result<Arc<Core>, Str
     let stock = Stock::open(&link.context, &names, (nats.replicas, bounds.remember)).await;
     let stock = stock.map_err(|error| match link.trouble("make what is needed", error) {
         Trouble::Failed(reason) => reason,
-        Trouble::Full(_) | Trouble::Closed => "the store is closed".into(),
+        Trouble::Full(_) | Trouble::TooLarge { .. } | Trouble::Closed => "the store is closed".into(),
     })?;
     let (values, commands) = mpsc::unbounded_channel();
     let (press, orders) = mpsc::unbounded_channel();

@@ -117,16 +117,8 @@ impl Core {
 
     /// Refuses what the servers would refuse again and again.
     pub(super) fn check_size(&self, size: usize) -> Result<(), Trouble> {
-        let most = self.most_payload();
-        if size > most {
-            return Err(self.link.trouble(
-                "keep it",
-                format!(
-                    "it has {size} bytes of at most {most}; raise max_payload of the server to allow more"
-                ),
-            ));
-        }
-        Ok(())
+        let limit = self.most_payload();
+        if size > limit { Err(Trouble::TooLarge { limit, size }) } else { Ok(()) }
     }
 
     fn is_later(&self, draft: &Draft) -> bool {

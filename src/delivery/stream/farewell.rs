@@ -39,8 +39,10 @@ impl Reader {
         let mut refusals = 0;
         while let Err(trouble) = self.delivery.store.put(notes.after(refusals).to_vec()).await {
             // A store that is full will have room again; one that is closed will not.
-            let may_be_too_large = matches!(trouble, Trouble::Failed(_));
-            refusals += u32::from(may_be_too_large);
+            let may_be_too_large = matches!(trouble, Trouble::Failed(_) | Trouble::TooLarge { .. });
+            if may_be_too_large {
+                refusals = Sequel::count(refusals, &trouble);
+            }
             if !(may_be_too_large && notes.is_cut_after(refusals)) {
                 self.wait_out(trouble).await?;
             }

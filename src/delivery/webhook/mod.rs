@@ -85,9 +85,12 @@ impl Destination {
     }
 }
 
+/// Between attempts unless set.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
+
 /// Returns how a webhook is tried unless set.
 fn usual_retry() -> Retry {
-    Retry::new().attempts(5).backoff(Duration::from_secs(5), Duration::from_secs(3600))
+    Retry::new().attempts(5).backoff(PAUSES.0, PAUSES.1)
 }
 
 impl Webhook {
@@ -104,7 +107,7 @@ impl Webhook {
     /// Sets how often it is posted, with which pauses, and how old it may become; 5 attempts, pauses from 5 seconds to an
     /// hour, and 6 hours unless set.
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
+        self.retry = retry.or_backoff(PAUSES.0, PAUSES.1);
         self
     }
 

@@ -154,7 +154,7 @@ fn pack(event: Event, context: &Context) -> Result<Bytes, Error> {
     let payload = Parcel::new(event, "", context).encode();
     let size = payload.len() as u64;
     if size > MOST_BYTES {
-        return Err(ErrorKind::PayloadTooLarge { what: Payload::Event, limit: MOST_BYTES, size }.into());
+        return Err(ErrorKind::PayloadTooLarge { what: Payload::Published, limit: MOST_BYTES, size }.into());
     }
     Ok(payload)
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares the gateway with `wasmtime serve`, by its defaults and tuned, and with a bare axum route, on a thread for
 # each core and as axum itself serves it, under wrk with 64 connections: they take turns, and what counts is the ratio
-# within a round. `warm` is ours with a sample event that is run at deployment.
+# within a round.
 #
 #     benches/http/wrk.sh [hello|p3|spidermonkey]...
 #
@@ -55,11 +55,8 @@ compare() {
     serve_wasmtime default "$code"
     serve_wasmtime tuned "$code" -O pooling-allocator=y -O pooling-memory-keep-resident=1048576 \
         -O pooling-table-keep-resident=65536 -O pooling-pagemap-scan=y
-    case $guest in
-        hello) others=(axum axum-serve) ;;
-        spidermonkey) others=(warm) ;;
-        *) others=() ;;
-    esac
+    others=()
+    [ "$guest" != hello ] || others=(axum axum-serve)
     for name in "${others[@]}"; do start "$name" "$bench" serve "$name" "$guest" ""; done
     names+=("${others[@]}")
     for name in "${names[@]}"; do load 1 "$name" >/dev/null; done

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::broker::{Bounds, Memory, Store};
 use crate::context::Context;
@@ -189,6 +189,21 @@ impl Node {
         self.host.handlers.lock().insert("count".into(), (handler, policy));
         self.delivery.deployed("count");
         told
+    }
+
+    /// Deploys one that answers as often as the gate has permits.
+    fn deploy_gated(&self) -> (mpsc::UnboundedReceiver<Seen>, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let told = self.deploy_slow(move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                Ok(Response::new())
+            }
+            .boxed()
+        });
+        (told, opened)
     }
 
     fn undeploy(&self) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::Semaphore;
 
 use crate::broker::{Shard, Store};
 use crate::delivery::stream::checkpoint::Checkpoint;
@@ -80,16 +79,7 @@ fn the_shard_of_a_runtime_that_died_is_taken_over_after_its_lease() {
 fn a_runtime_that_is_there_keeps_its_shard() {
     test(2, async |rig| {
         let journal = rig.stream(1).await;
-        let gate = Arc::new(Semaphore::new(0));
-        let opened = Arc::clone(&gate);
-        let mut told = rig.nodes[0].deploy_slow(move |_| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.unwrap().forget();
-                Ok(Response::new())
-            }
-            .boxed()
-        });
+        let (mut told, opened) = rig.nodes[0].deploy_gated();
         rig.nodes[0].read(trigger());
         rig.append(&journal, "k", &["1"]).await;
         let _ = told.recv().await.unwrap();
@@ -166,16 +156,7 @@ fn what_a_lost_shard_had_under_way_is_dropped() {
 fn a_shard_that_waits_for_records_is_no_delivery() {
     test(1, async |rig| {
         let journal = rig.stream(1).await;
-        let gate = Arc::new(Semaphore::new(0));
-        let opened = Arc::clone(&gate);
-        let mut told = rig.nodes[0].deploy_slow(move |_| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.unwrap().forget();
-                Ok(Response::new())
-            }
-            .boxed()
-        });
+        let (mut told, opened) = rig.nodes[0].deploy_gated();
         rig.nodes[0].read(trigger());
         rig.append(&journal, "k", &["1"]).await;
         let _ = told.recv().await.unwrap();
@@ -190,16 +171,7 @@ fn a_shard_that_waits_for_records_is_no_delivery() {
 fn stopping_lets_a_batch_end_and_gives_the_shard_back() {
     test(2, async |rig| {
         let journal = rig.stream(1).await;
-        let gate = Arc::new(Semaphore::new(0));
-        let opened = Arc::clone(&gate);
-        let mut told = rig.nodes[0].deploy_slow(move |_| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.unwrap().forget();
-                Ok(Response::new())
-            }
-            .boxed()
-        });
+        let (mut told, opened) = rig.nodes[0].deploy_gated();
         rig.nodes[0].read(trigger());
         rig.append(&journal, "k", &["1"]).await;
         let _ = told.recv().await.unwrap();
